@@ -1,0 +1,160 @@
+"""The stage's resources in the emulator, made by CloudFormation from the template that AWS gets."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localcloud.clients import KEY, REGION, client
+
+TEMPLATE = Path(__file__).parent.parent / "infra" / "resources.yaml"
+TRIGGER = "account_born"
+
+# The sign-up trigger of the pool is a Lambda function of the emulator; the app's own handler lives in a dispatcher
+# worker. This function stands for it there, and passes its answer and its failure on.
+FORWARDER = """
+import os, urllib.request
+
+def handler(event, context):
+    import json
+    request = urllib.request.Request(os.environ["INVOKE_URL"], json.dumps(event).encode())
+    with urllib.request.urlopen(request, timeout=25) as answer:
+        result = json.load(answer)
+        if answer.headers.get("X-Amz-Function-Error"):
+            raise RuntimeError(result["errorMessage"])
+    return result
+"""
+
+
+class StaleStateError(Exception):
+    """The kept state does not fit the template."""
+
+    def __init__(self, reason: str):
+        super().__init__(f"The local cloud's kept state does not fit infra/resources.yaml ({reason}): run `make clean`")
+
+
+def deploy(
+    endpoint: str, *, stage: str = "local", visibility_seconds: int = 90, template: str | None = None
+) -> dict[str, str]:
+    """Create the stack, or bring it up to date; its outputs by name. Raises StaleStateError."""
+    cloudformation = client("cloudformation", endpoint)
+    stack = f"proofsheet-{stage}"
+    request = {
+        "StackName": stack,
+        "TemplateBody": TEMPLATE.read_text() if template is None else template,
+        "Parameters": [
+            {"ParameterKey": "Stage", "ParameterValue": stage},
+            {"ParameterKey": "VisibilitySeconds", "ParameterValue": str(visibility_seconds)},
+        ],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+    }
+    try:
+        _create_or_update(cloudformation, request)
+        outputs = _outputs(_settled(cloudformation, stack))
+        _verify(endpoint, outputs)
+    except ClientError as error:
+        raise StaleStateError(error.response["Error"].get("Message", str(error))) from error
+    return outputs
+
+
+def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stage: str = "local") -> dict[str, str]:
+    """What a process needs to find the stage; see chalicelib/settings.py."""
+    return {
+        "PROOFSHEET_STAGE": stage,
+        "PROOFSHEET_MEDIA_BUCKET": outputs["MediaBucket"],
+        "PROOFSHEET_USER_POOL": outputs["UserPool"],
+        "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
+        "AWS_ENDPOINT_URL": endpoint,
+        # The app's functions run in the dispatcher, not in the emulator.
+        "AWS_ENDPOINT_URL_LAMBDA": invoke_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        # Neither a developer's profile nor an instance role may leak into a local run.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def forward_sign_ups(endpoint: str, invoke_url: str, *, stage: str = "local") -> None:
+    """Let the pool's PostConfirmation trigger reach the app's handler through the Invoke endpoint."""
+    functions = client("lambda", endpoint)
+    name = f"proofsheet-{stage}-{TRIGGER}"
+    variables = {"INVOKE_URL": f"{invoke_url}/2015-03-31/functions/{name}/invocations"}
+    try:
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/local",
+            Handler="forwarder.handler",
+            Timeout=30,
+            Code={"ZipFile": _zip("forwarder.py", FORWARDER)},
+            Environment={"Variables": variables},
+        )
+    except functions.exceptions.ResourceConflictException:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def _create_or_update(cloudformation: Any, request: dict[str, Any]) -> None:
+    try:
+        cloudformation.describe_stacks(StackName=request["StackName"])
+    except ClientError:
+        cloudformation.create_stack(**request)
+        return
+    try:
+        cloudformation.update_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise
+
+
+def _settled(cloudformation: Any, stack: str, patience: float = 30.0) -> dict[str, Any]:
+    deadline = time.monotonic() + patience
+    while True:
+        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        status = found["StackStatus"]
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return found
+        if status.endswith(("_FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
+            raise StaleStateError(f"{status}: {found.get('StackStatusReason', 'no reason given')}")
+        time.sleep(0.05)
+
+
+def _outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _verify(endpoint: str, outputs: dict[str, str]) -> None:
+    """A killed emulator may remember the stack and have lost what is in it."""
+    client("s3", endpoint).head_bucket(Bucket=outputs["MediaBucket"])
+    client("dynamodb", endpoint).describe_table(TableName=outputs["Table"])
+    client("cognito-idp", endpoint).describe_user_pool(UserPoolId=outputs["UserPool"])
+    client("sns", endpoint).get_topic_attributes(TopicArn=outputs["NoticesTopic"])
+
+
+def _zip(name: str, text: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def write_environment(path: Path, base_url: str, env: dict[str, str]) -> None:
+    """Leave a note for clients that look for a running cloud: {"base_url", "endpoint", "user_pool", ...}."""
+    note = {
+        "base_url": base_url,
+        "endpoint": env["AWS_ENDPOINT_URL"],
+        "user_pool": env["PROOFSHEET_USER_POOL"],
+        "user_pool_client": env["PROOFSHEET_USER_POOL_CLIENT"],
+        "pid": os.getpid(),
+        "env": env,
+    }
+    path.write_text(json.dumps(note, indent=2) + "\n")
