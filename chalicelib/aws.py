@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.settings import settings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-@lru_cache(maxsize=None)
+@cache
 def client(service: str) -> Any:
     import boto3
     from botocore.config import Config
@@ -32,6 +32,48 @@ def client(service: str) -> Any:
         s3={"addressing_style": "path"} if settings().endpoint else None,
     )
     return boto3.client(service, region_name=settings().region, config=config)  # type: ignore[call-overload]
+
+
+def error_code(error: BaseException) -> str:
+    """The code of an AWS refusal ("NoSuchKey", ...), or an empty string for any other exception."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def to_item(values: dict[str, Any]) -> dict[str, Any]:
+    """Plain values as DynamoDB attributes; None is left out. Floats are not taken: store them packed or as text."""
+    return {name: _serializer().serialize(value) for name, value in values.items() if value is not None}
+
+
+def from_item(item: Any) -> dict[str, Any]:
+    return {name: _plain(_deserializer().deserialize(value)) for name, value in item.items()}
+
+
+@lru_cache(maxsize=1)
+def _serializer() -> Any:
+    from boto3.dynamodb.types import TypeSerializer
+
+    return TypeSerializer()
+
+
+@lru_cache(maxsize=1)
+def _deserializer() -> Any:
+    from boto3.dynamodb.types import TypeDeserializer
+
+    return TypeDeserializer()
+
+
+def _plain(value: Any) -> Any:
+    from decimal import Decimal
+
+    from boto3.dynamodb.types import Binary
+
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, Binary):
+        return bytes(value.value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def dynamodb() -> DynamoDBClient:

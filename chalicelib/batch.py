@@ -23,6 +23,6 @@ def run(records: Iterable[Any], handle: Callable[[dict[str, Any], int], None]) -
             with log.correlation(payload.get("correlation")):
                 handle(payload, int(raw.get("attributes", {}).get("ApproximateReceiveCount", 1)))
         except Exception:
-            log.exception("message failed", message=raw.get("messageId"))
+            log.exception("message failed", sqs_message=raw.get("messageId"))
             failed.append({"itemIdentifier": raw["messageId"]})
     return {"batchItemFailures": failed}

@@ -6,6 +6,7 @@
 | PROOFSHEET_MEDIA_BUCKET     | originals, working copies, training records  | proofsheet-{stage}-media         |
 | PROOFSHEET_USER_POOL        | Cognito user pool id                         | none: tokens are refused         |
 | PROOFSHEET_USER_POOL_CLIENT | the pool's app client id                     | none: tokens are refused         |
+| PROOFSHEET_NOTICES_TOPIC    | ARN of the topic of in-app notices           | none                             |
 | AWS_DEFAULT_REGION          | region (Lambda sets AWS_REGION)              | us-east-1                        |
 | AWS_ENDPOINT_URL            | the local cloud instead of AWS (boto3's own) | AWS                              |
 """
@@ -24,6 +25,7 @@ class Settings:
     media_bucket: str
     user_pool: str
     user_pool_client: str
+    notices_topic: str
     endpoint: str | None
 
     @property
@@ -45,5 +47,6 @@ def settings() -> Settings:
         media_bucket=env.get("PROOFSHEET_MEDIA_BUCKET", f"proofsheet-{stage}-media"),
         user_pool=env.get("PROOFSHEET_USER_POOL", ""),
         user_pool_client=env.get("PROOFSHEET_USER_POOL_CLIENT", ""),
+        notices_topic=env.get("PROOFSHEET_NOTICES_TOPIC", ""),
         endpoint=env.get("AWS_ENDPOINT_URL"),
     )

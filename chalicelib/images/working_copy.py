@@ -1,7 +1,7 @@
 """From the bytes that somebody uploaded to the small, clean copy that everything else looks at.
 
     prepare(data)
-      size in bytes -> sniff -> header and its limits -> decode (JPEG: already reduced) -> reduce to 512 px
+      size in bytes -> sniff -> structure -> header and its limits -> decode (JPEG: already reduced) -> reduce to 512 px
       -> flatten over white -> ICC to sRGB -> orient -> JPEG without metadata
 
 Nothing is decoded before the limits are checked, and only the decoder of the sniffed format ever sees the file.
@@ -18,7 +18,7 @@ from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from chalicelib.images import sniff
+from chalicelib.images import sniff, structure
 
 if TYPE_CHECKING:
     from PIL.Image import Exif, Image
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 25_000_000
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 30_000
+MAX_EXIF_BYTES = 1_000_000
 LONG_SIDE = 512
 
 _READERS = {
@@ -43,7 +44,7 @@ _FIRST_PHOTOGRAPH = 1826
 _PILLOW = re.compile(r"PIL\.")
 
 
-class Unusable(Exception):  # noqa: N818 - the name is the sentence: this file is unusable
+class Unusable(Exception):
     """The file cannot become a working copy; `reason` is a sentence for the person who sent it."""
 
     def __init__(self, reason: str):
@@ -86,12 +87,16 @@ def _kind(data: bytes) -> str:
     kind = sniff.accepted(data)
     if kind is None:
         raise Unusable(sniff.refusal(data))
+    if structure.is_too_intricate(data, kind):
+        raise Unusable(f"The {_NAMES[kind]} file has far more parts than an image needs.")
     return kind
 
 
 def _open(data: bytes, kind: str) -> "ImageFile":
     """The header only. The format's own reader, not `Image.open`: a JPEG with a second picture (MPO) stays a JPEG."""
     module, reader = _READERS[kind]
+    if canvas := structure.webp_canvas(data) if kind == "webp" else None:
+        _check_size(*canvas)
     image: ImageFile = getattr(import_module(f"PIL.{module}"), reader)(BytesIO(data))
     return image
 
@@ -140,8 +145,8 @@ def _reduced(image: "ImageFile") -> tuple["Image", tuple[int, int]]:
     original = image.size
     scale = min(1.0, LONG_SIDE / max(original))
     target = (max(1, round(original[0] * scale)), max(1, round(original[1] * scale)))
-    # libjpeg skips what it need not decode, but leaves twice the target for a clean Lanczos.
-    image.draft(None, (2 * target[0], 2 * target[1]))
+    # libjpeg skips what it need not decode, but leaves half as much again for a clean Lanczos.
+    image.draft(None, (target[0] * 3 // 2, target[1] * 3 // 2))
     image.load()
     return _resizable(image).resize(target, Resampling.LANCZOS, reducing_gap=2.0), original
 
@@ -189,6 +194,8 @@ def _srgb(image: "Image", profile: bytes | None) -> "Image":
 
 def _exif(image: "Image") -> tuple[int, str | None]:
     """Orientation (1-8) and moment of capture; broken EXIF counts as none."""
+    if len(image.info.get("exif") or b"") > MAX_EXIF_BYTES:
+        return 1, None
     try:
         exif = image.getexif()
         orientation = exif.get(_ORIENTATION)

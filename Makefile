@@ -1,0 +1,58 @@
+# The front door. Every command sets up what it needs by itself.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check rank train-general bench bench-imports bench-features bench-scoring bench-pipeline features-doc vendor-web clean
+
+PY := .venv/bin/python
+BENCHES := imports features scoring pipeline
+PHOTOS ?=
+ARGS ?=
+export PROOFSHEET_DATA ?= ../shared/data
+# One BLAS thread: images are processed side by side, and more threads only get into each other's way.
+export OPENBLAS_NUM_THREADS ?= 1
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+.venv/ready: requirements.txt requirements-dev.txt .python-version
+	@command -v python3.12 >/dev/null && python3.12 -c '' 2>/dev/null || { \
+	  echo "Proofsheet needs Python 3.12 as python3.12 on the PATH." >&2; exit 1; }
+	@test -x $(PY) || python3.12 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a demo ranking; Ctrl-C ends it
+	@exec $(PY) -m localcloud.run --demo
+
+test: .venv/ready ## the whole test suite
+	$(PY) -m pytest $(ARGS)
+
+check: .venv/ready ## format, lint, types, template
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/cfn-lint infra/*.yaml
+
+rank: .venv/ready ## rank a folder: make rank PHOTOS=dir [ARGS=--json]
+	@$(PY) -m tools.rank $(if $(PHOTOS),"$(PHOTOS)") $(ARGS)
+
+train-general: .venv/ready ## train the general-appeal model from the rated photos
+	$(PY) -m tools.train_general
+
+features-doc: .venv/ready ## write docs/features.md anew
+	$(PY) -m tools.document_features
+
+vendor-web: .venv/ready ## fetch the browser libraries anew from npm
+	$(PY) -m tools.vendor_web
+
+bench: $(BENCHES:%=bench-%) ## all benchmarks, gathered in build/bench.json
+	$(PY) -m bench.gather $(BENCHES)
+
+bench-imports bench-features bench-scoring bench-pipeline: bench-%: .venv/ready
+	@mkdir -p build
+	@$(PY) -m bench.$* | tee build/bench-$*.txt
+
+clean: ## remove what the others made
+	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

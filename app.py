@@ -1,0 +1,236 @@
+"""The switchboard: every route, bucket event, queue, rule and schedule of Proofsheet, and where each leads."""
+
+import time
+from functools import partial
+
+from chalice.app import Chalice, Rate
+
+from chalicelib import accounts, batch, bus, contract, http, notices, openapi, ranking, status
+from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
+from chalicelib.scoring import catalog, preview, worker
+from chalicelib.settings import settings
+
+app = Chalice(app_name="proofsheet")
+api = http.Api(app, authorize=accounts.authorize, replay=accounts.replay)
+
+
+# Account
+
+
+@api.get("/health", access="open", answer=contract.Health, tag="Account")
+def get_health(_call):
+    """Whether the service answers."""
+    return status.health()
+
+
+@api.get("/openapi.json", access="open", tag="Account")
+def get_openapi(_call):
+    """This contract as OpenAPI 3.1."""
+    return openapi.document(api.endpoints)
+
+
+@api.get("/docs", access="open", gives="text/html", tag="Account")
+def get_docs(_call):
+    """A page that shows this contract."""
+    return http.asset("docs.html")
+
+
+@api.get("/docs/{name}", access="open", gives="*/*", refuses=(404,), tag="Account")
+def get_docs_asset(_call, name):
+    """A part of the docs page."""
+    return http.asset(name)
+
+
+@api.get("/me", answer=contract.Me, tag="Account")
+def get_me(call):
+    """Who is calling."""
+    return status.me(call.principal)
+
+
+@api.post("/api-keys", body=contract.NewApiKey, answer=contract.CreatedApiKey, status=201, tag="Account")
+def create_api_key(call):
+    """Make an API key; it is shown this once."""
+    return accounts.create_api_key(call.principal, call.body.name)
+
+
+@api.get("/api-keys", query=contract.Paging, answer=contract.ApiKeys, tag="Account")
+def list_api_keys(call):
+    """The account's API keys, without their secrets."""
+    return accounts.list_api_keys(call.principal, call.query)
+
+
+@api.delete("/api-keys/{key}", refuses=(404,), tag="Account")
+def revoke_api_key(call, key):
+    """Revoke an API key at once."""
+    accounts.revoke_api_key(call.principal, key)
+
+
+@api.post("/write-keys", body=contract.NewWriteKey, answer=contract.WriteKey, status=201, tag="Account")
+def create_write_key(call):
+    """Make a public key that a site's tracking script sends events with."""
+    return accounts.create_write_key(call.principal, call.body)
+
+
+@api.get("/write-keys", query=contract.Paging, answer=contract.WriteKeys, tag="Account")
+def list_write_keys(call):
+    """The account's write keys."""
+    return accounts.list_write_keys(call.principal, call.query)
+
+
+@api.delete("/write-keys/{key}", refuses=(404,), tag="Account")
+def revoke_write_key(call, key):
+    """Revoke a write key."""
+    accounts.revoke_write_key(call.principal, key)
+
+
+@app.lambda_function(name="account_born")
+def account_born(event, _context):
+    return accounts.signed_up(event)
+
+
+# Images
+
+
+@api.post("/images", body=contract.NewImages, answer=contract.Slots, status=201, refuses=(413,), tag="Images")
+def create_images(call):
+    """Open an upload slot for each file."""
+    return slots.open_slots(call.store, call.body, time.time())
+
+
+@api.get("/images", query=contract.ImageQuery, answer=contract.Images, tag="Images")
+def list_images(call):
+    """The account's images, newest first."""
+    return gallery.page(call.store, call.query)
+
+
+@api.get("/images/{image}", answer=contract.Image, refuses=(404,), tag="Images")
+def get_image(call, image):
+    """One image with everything known of it."""
+    return gallery.view(call.store, image)
+
+
+@api.post(
+    "/images/{image}/process",
+    body=contract.Process,
+    answer=contract.Accepted,
+    status=202,
+    refuses=(404, 409),
+    tag="Images",
+)
+def process_image(call, image):
+    """Compute properties again."""
+    return lifecycle.process_again(call.store, image, call.body, time.time())
+
+
+@api.delete("/images/{image}", refuses=(404,), tag="Images")
+def delete_image(call, image):
+    """Delete an image and everything made from it."""
+    removal.delete(call.store, image)
+
+
+@app.on_s3_event(bucket=settings().media_bucket, events=["s3:ObjectCreated:*"], prefix="originals/")
+def uploaded(event):
+    ingest.ingest_key(event.key, time.time())
+
+
+@app.on_cw_event(bus.pattern(bus.ProcessImageRequest))
+def route(event):
+    lifecycle.route(event.detail)
+
+
+@app.on_sqs_message(queue=settings().name("quality"), batch_size=10)
+def quality(event):
+    return batch.run(event, partial(extract.extract, "quality"))
+
+
+@app.on_sqs_message(queue=settings().name("color"), batch_size=10)
+def color(event):
+    return batch.run(event, partial(extract.extract, "color"))
+
+
+@app.on_sqs_message(queue=settings().name("composition"), batch_size=10)
+def composition(event):
+    return batch.run(event, partial(extract.extract, "composition"))
+
+
+@app.on_sqs_message(queue=settings().name("content"), batch_size=10)
+def content(event):
+    return batch.run(event, partial(extract.extract, "content"))
+
+
+@app.on_sqs_message(queue=settings().name("faces"), batch_size=10)
+def faces(event):
+    return batch.run(event, partial(extract.extract, "faces"))
+
+
+# Scores and rankings
+
+
+@app.on_cw_event(bus.pattern(bus.ImageProcessed))
+def plan_scores(event):
+    worker.plan(event.detail["account"], event.detail["image"])
+
+
+@app.on_sqs_message(queue=settings().name("score"), batch_size=10)
+def score(event):
+    return batch.run(event, worker.score)
+
+
+@app.on_cw_event(bus.pattern(bus.ImageScored))
+def settle_rankings(event):
+    ranking.scored(event.detail["account"], event.detail["image"])
+
+
+@app.on_cw_event(bus.pattern(bus.RankingComplete))
+def tell_ranking(event):
+    notices.ranking_complete(event.detail["account"], event.detail["ranking"])
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep_standing(_event):
+    sweep.sweep(time.time())
+
+
+@api.post(
+    "/score",
+    query=contract.ScoreQuery,
+    takes_bytes=contract.IMAGE_TYPES,
+    answer=contract.Entry,
+    refuses=(404, 413),
+    tag="Ranking",
+)
+def score_photo(call):
+    """Score one photo at once; nothing is stored."""
+    return preview.score(call.raw, call.query.model)
+
+
+@api.post(
+    "/rankings", body=contract.NewRanking, answer=contract.RankingAccepted, status=202, refuses=(404,), tag="Ranking"
+)
+def create_ranking(call):
+    """Rank images; the ranking completes when each has its score."""
+    return ranking.create(call.store, call.body, time.time())
+
+
+@api.get("/rankings", query=contract.Paging, answer=contract.Rankings, tag="Ranking")
+def list_rankings(call):
+    """The account's rankings, newest first."""
+    return ranking.page(call.store, call.query)
+
+
+@api.get("/rankings/{identifier}", answer=contract.Ranking, refuses=(404,), tag="Ranking")
+def get_ranking(call, identifier):
+    """A ranking with its entries, best first."""
+    return ranking.view(call.store, identifier)
+
+
+@api.delete("/rankings/{identifier}", refuses=(404,), tag="Ranking")
+def delete_ranking(call, identifier):
+    """Delete a ranking; its images stay."""
+    ranking.delete(call.store, identifier)
+
+
+@api.get("/models", query=contract.Paging, answer=contract.Models, tag="Models")
+def list_models(_call):
+    """The models that can score, with what is known of them."""
+    return catalog.page()

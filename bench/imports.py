@@ -1,0 +1,41 @@
+"""How long `import app` takes beside `import chalice`: CPU milliseconds of fresh interpreters, interleaved."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+
+REPETITIONS = 15
+HEAVY = ("numpy", "scipy", "skimage", "sklearn", "PIL", "boto3", "botocore", "joblib", "cryptography", "jwt")
+TIMED = "import time; start = time.process_time(); import {module}; print((time.process_time() - start) * 1000)"
+LOADED = "import app, sys; print(' '.join(name for name in {heavy!r} if name in sys.modules))"
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def main() -> None:
+    modules = ("chalice", "app")
+    for module in modules:
+        python(TIMED.format(module=module))
+    times: dict[str, list[float]] = {module: [] for module in modules}
+    for _ in range(REPETITIONS):
+        for module in modules:
+            times[module].append(float(python(TIMED.format(module=module))))
+    chalice, app = (statistics.median(times[module]) for module in modules)
+    print(f"import chalice {chalice:.1f} ms, import app {app:.1f} ms: medians of {REPETITIONS}, warm byte code")
+    heavy = python(LOADED.format(heavy=HEAVY)).split()
+    answer = {
+        "import_app_ms": round(app, 1),
+        "import_chalice_ms": round(chalice, 1),
+        "ratio": round(app / chalice, 2),
+        "heavy": heavy,
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What the parts tell each other: event names, payloads, and the two ways to deliver work.
+
+Events go over EventBridge's default bus with the stage in every detail, because stages share that bus. They carry ids,
+never pixels; whoever handles one reads the state for itself, so late, double and reordered events do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import msgspec
+
+from chalicelib import aws, ids, log
+from chalicelib.errors import Unavailable
+from chalicelib.settings import settings
+
+SOURCE = "proofsheet"
+VERSION = 1
+EVENTS_A_CALL = 10
+
+
+@dataclass(frozen=True)
+class Event:
+    account: str
+    detail_type: ClassVar[str]
+
+    def detail(self) -> dict[str, Any]:
+        return {"version": VERSION, "stage": settings().stage, "correlation": _correlation(), **asdict(self)}
+
+
+@dataclass(frozen=True)
+class ProcessImageRequest(Event):
+    detail_type: ClassVar[str] = "Process Image Request"
+    image: str
+    properties: tuple[str, ...]
+    use_queue: bool = True
+
+
+@dataclass(frozen=True)
+class ImageProcessed(Event):
+    detail_type: ClassVar[str] = "Image Processed"
+    image: str
+
+
+@dataclass(frozen=True)
+class ImageScored(Event):
+    """The image has a score by `model`; or, with `model` empty, it failed and never will."""
+
+    detail_type: ClassVar[str] = "Image Scored"
+    image: str
+    model: str
+
+
+@dataclass(frozen=True)
+class RankingComplete(Event):
+    detail_type: ClassVar[str] = "Ranking Complete"
+    ranking: str
+
+
+def pattern(event: type[Event]) -> dict[str, Any]:
+    """The EventBridge pattern that matches this event of this stage alone."""
+    return {"source": [SOURCE], "detail-type": [event.detail_type], "detail": {"stage": [settings().stage]}}
+
+
+def publish(*events: Event) -> None:
+    """Put events on the bus; Unavailable if any was not accepted, so that the caller's message is tried again."""
+    for start in range(0, len(events), EVENTS_A_CALL):
+        entries: Any = [
+            {
+                "Source": SOURCE,
+                "DetailType": event.detail_type,
+                "Detail": msgspec.json.encode(event.detail()).decode(),
+            }
+            for event in events[start : start + EVENTS_A_CALL]
+        ]
+        if aws.events().put_events(Entries=entries).get("FailedEntryCount"):
+            raise Unavailable("The event bus did not accept an event.")
+
+
+def deliver(worker: str, payload: dict[str, Any], *, use_queue: bool = True) -> None:
+    """Hand work to the worker of that name: through its queue, or by invoking the same function directly.
+
+    The function cannot tell the two apart. Direct is quicker for one image; the queue smooths thousands.
+    """
+    body = msgspec.json.encode({"version": VERSION, "correlation": _correlation(), **payload}).decode()
+    if use_queue:
+        aws.sqs().send_message(QueueUrl=queue_url(worker), MessageBody=body)
+        return
+    record = {"messageId": ids.new_id(), "receiptHandle": "", "body": body, "attributes": {}}
+    aws.lambda_().invoke(
+        FunctionName=settings().name(worker),
+        InvocationType="Event",
+        Payload=msgspec.json.encode({"Records": [record]}),
+    )
+
+
+@cache
+def queue_url(worker: str) -> str:
+    return aws.sqs().get_queue_url(QueueName=settings().name(worker))["QueueUrl"]
+
+
+def _correlation() -> str:
+    return log.current_correlation() or ids.new_id()

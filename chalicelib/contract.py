@@ -1,0 +1,285 @@
+"""What callers send and get, declared once: these structs validate requests and become the OpenAPI schemas."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from chalicelib.features.schema import PROPERTIES
+
+MAX_BYTES = 25 * 1024 * 1024
+MAX_SCORE_BYTES = 4 * 1024 * 1024
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")
+
+State = Literal["awaiting_upload", "processing", "ready", "failed"]
+Property = Literal["quality", "color", "composition", "content", "faces"]
+Domain = Literal["in", "edge", "out"]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Collection = Annotated[str, Meta(min_length=1, max_length=100)]
+Identifier = Annotated[str, Meta(min_length=1, max_length=100)]
+Cursor = Annotated[str, Meta(pattern="^[0-9a-z]{1,40}$")]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Percentile = Annotated[float, Meta(ge=0, le=100)]
+Number = float | list[Any]
+
+assert Property.__args__ == PROPERTIES  # type: ignore[attr-defined]  # noqa: S101
+
+
+class Request(Struct, forbid_unknown_fields=True):
+    """What a caller sends: an unknown field is refused, for it is likely a mistake."""
+
+
+class Answer(Struct):
+    """What a caller gets."""
+
+
+class Error(Answer):
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Refusal(Answer):
+    error: Error
+
+
+# Account
+
+
+class Health(Answer):
+    status: Literal["ok"]
+    stage: str
+    version: str
+
+
+class Me(Answer):
+    account: str
+    user: str
+    roles: list[str]
+
+
+class NewApiKey(Request):
+    name: Name
+
+
+class ApiKeyView(Answer):
+    id: str
+    name: str
+    created_at: str
+    roles: list[str]
+
+
+class CreatedApiKey(ApiKeyView):
+    """`key` is shown this once; only its hash is kept."""
+
+    key: str
+
+
+class NewWriteKey(Request):
+    name: Name = "website"
+    allowed_origins: Annotated[
+        list[Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-]+(:\d{1,5})?$", max_length=200)]],
+        Meta(max_length=50),
+    ] = []
+
+
+class WriteKey(Answer):
+    key: str
+    name: str
+    allowed_origins: list[str]
+    created_at: str
+
+
+class Paging(Request):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ApiKeys(Answer):
+    items: list[ApiKeyView]
+    next: str | None
+
+
+class WriteKeys(Answer):
+    items: list[WriteKey]
+    next: str | None
+
+
+# Images
+
+
+class NewFile(Request):
+    name: Name
+    content_type: Annotated[str, Meta(max_length=100)]
+    size: Annotated[int, Meta(ge=1)]
+
+
+class NewImages(Request):
+    files: Annotated[list[NewFile], Meta(min_length=1, max_length=100)]
+    collection: Collection | None = None
+    use_queue: bool = True
+
+
+class Upload(Answer):
+    """A presigned POST: send `fields`, then `file`, to `url` as multipart form data."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: str
+
+
+class Slot(Answer):
+    id: str
+    state: Literal["awaiting_upload"]
+    upload: Upload
+
+
+class Slots(Answer):
+    items: list[Slot]
+
+
+class Process(Request):
+    properties: Annotated[list[Property], Meta(min_length=1, max_length=5)] = list(PROPERTIES)  # type: ignore[arg-type]
+    use_queue: bool = True
+
+
+class Label(Answer):
+    name: str
+    probability: float
+
+
+class Swatch(Answer):
+    hex: str
+    share: float
+
+
+class Urls(Answer):
+    """Signed addresses, good for an hour; null while there is nothing to show."""
+
+    preview: str | None
+    original: str | None
+
+
+class Reason(Answer):
+    """`effect` is in score points: what this property adds to or takes from the score, by the companion model."""
+
+    property: str
+    effect: float
+    text: str
+
+
+class ScoreView(Answer):
+    score: Percentile
+    interval: tuple[Percentile, Percentile]
+    domain: Domain
+    reasons: list[Reason]
+
+
+class Image(Answer):
+    id: str
+    name: str
+    collection: str | None
+    state: State
+    reason: str | None
+    format: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    captured_at: str | None
+    created_at: str
+    properties: dict[str, dict[str, Number]]
+    labels: list[Label]
+    palette: list[Swatch]
+    scores: dict[str, ScoreView]
+    urls: Urls
+
+
+class Images(Answer):
+    items: list[Image]
+    next: str | None
+
+
+class ImageQuery(Paging):
+    collection: Collection | None = None
+    state: State | None = None
+
+
+class Accepted(Answer):
+    id: str
+    state: State
+
+
+# Ranking
+
+
+class ScoreQuery(Request):
+    model: Identifier = "general"
+
+
+class Similar(Answer):
+    image: str
+    engagement: float
+
+
+class Entry(Answer):
+    """One image of a ranking. A failed image stands last: no score, and why in `reason`."""
+
+    rank: int
+    image: str | None
+    score: Percentile | None
+    interval: tuple[Percentile, Percentile] | None
+    beats_next: Annotated[float, Meta(ge=0, le=1)] | None
+    reasons: list[Reason]
+    similar: list[Similar]
+    domain: Domain | None
+    reason: str | None
+    urls: Urls
+
+
+class NewRanking(Request):
+    images: Annotated[list[Identifier], Meta(min_length=2, max_length=200)]
+    model: Identifier = "general"
+    name: Name | None = None
+
+
+class Progress(Answer):
+    done: int
+    total: int
+
+
+class RankingAccepted(Answer):
+    id: str
+    state: Literal["pending", "complete", "partial"]
+    progress: Progress
+
+
+class RankingSummary(RankingAccepted):
+    name: str | None
+    model: str
+    created_at: str
+
+
+class Ranking(RankingSummary):
+    entries: list[Entry]
+
+
+class Rankings(Answer):
+    items: list[RankingSummary]
+    next: str | None
+
+
+# Models
+
+
+class Model(Answer):
+    id: str
+    name: str
+    kind: Literal["general", "market", "customer"]
+    state: Literal["queued", "training", "ready", "not_enough_signal", "failed"]
+    n: int
+    trained_on: str
+    report: dict[str, Any]
+
+
+class Models(Answer):
+    items: list[Model]
+    next: str | None

@@ -1,0 +1,279 @@
+"""HTTP at the edge: who calls, what the body says, and what the answer looks like.
+
+One declaration of a route (`Api.get`, `Api.post`, ...) checks the caller, validates the request, shapes every error
+and feeds the OpenAPI document, so that the contract and the code cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Literal
+
+import msgspec
+from chalice.app import CaseInsensitiveMapping, Chalice, CORSConfig, Response
+
+from chalicelib import aws, ids, log, web
+from chalicelib.auth import Principal
+from chalicelib.errors import (
+    BadRequest,
+    Forbidden,
+    NotFound,
+    ProofsheetError,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    Unprocessable,
+    UnsupportedType,
+)
+from chalicelib.store import AccountStore
+
+Access = Literal["open", "member", "admin"]
+
+NOBODY = Principal("", "", frozenset())
+MAX_JSON_BYTES = 1024 * 1024
+CORS = CORSConfig(
+    allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+    expose_headers=["X-Request-Id", "Retry-After", "Location"],
+    max_age=600,
+)
+# msgspec says what it expected: a bound that valid JSON breaks is 422, a wrong shape is 400.
+BOUND = re.compile(r"^Expected `\w+( \| null)?` (of length|<|>|that's|matching)")
+# Codes of AWS that mean "slow down" rather than "broken".
+THROTTLES = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, checked: the caller, the decoded body and query, and the raw bytes where a route takes those."""
+
+    principal: Principal
+    body: Any
+    query: Any
+    raw: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def store(self) -> AccountStore:
+        """The caller's own items, and nobody else's."""
+        return AccountStore(self.principal.account)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The declaration of a route, as the OpenAPI document reads it."""
+
+    method: str
+    path: str
+    view: Callable[..., Any]
+    access: Access = "member"
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    answer: Any = None
+    status: int = 200
+    takes_bytes: tuple[str, ...] = ()
+    gives: str = "application/json"
+    tag: str = ""
+    refuses: tuple[int, ...] = ()
+
+
+@dataclass
+class Api:
+    """Routes of a Chalice app with authorization, validation and one error shape.
+
+    authorize: the Authorization header -> Principal, or Unauthorized.
+    replay: (principal, key, digest of the request, make) -> body; runs `make` once for an Idempotency-Key.
+    """
+
+    app: Chalice
+    authorize: Callable[[str | None], Principal]
+    replay: Callable[[Principal, str, str, Callable[[], bytes]], bytes]
+    endpoints: list[Endpoint] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.app.api.cors = CORS
+        # API Gateway looks only at the first type in Accept, so images need the binary type "*/*"; Chalice then
+        # refuses a client without Accept, hence the middleware (aws/chalice 391, 1095, 1523).
+        self.app.api.binary_types = ["*/*"]
+        self.app.middleware("http")(accept_any)
+
+    def get(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        return self._route("GET", path, declared)
+
+    def post(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        return self._route("POST", path, declared)
+
+    def delete(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        return self._route("DELETE", path, {"status": 204, **declared})
+
+    def _route(self, method: str, path: str, declared: dict[str, Any]) -> Callable[..., Any]:
+        def register(view: Callable[..., Any]) -> Callable[..., Any]:
+            endpoint = Endpoint(method, path, view, **declared)
+            self.endpoints.append(endpoint)
+
+            @wraps(view)
+            def handle(**path_values: str) -> Response:
+                return self._handle(endpoint, path_values)
+
+            # "*/*" because this module checks the content type itself and answers in the contract's shape.
+            self.app.route(path, methods=[method], cors=CORS, content_types=["*/*"])(handle)
+            return view
+
+        return register
+
+    def _handle(self, endpoint: Endpoint, path_values: dict[str, str]) -> Response:
+        request = self.app.current_request
+        request_id = getattr(self.app.lambda_context, "aws_request_id", None) or ids.new_id()
+        with log.correlation(request_id):
+            try:
+                response = self._answer(endpoint, request, path_values)
+            except Exception as error:
+                response = refuse(error)
+            response.headers["X-Request-Id"] = request_id
+            log.info("request", method=endpoint.method, path=endpoint.path, status=response.status_code)
+        return response
+
+    def _answer(self, endpoint: Endpoint, request: Any, path_values: dict[str, str]) -> Response:
+        call = Call(
+            principal=self._admit(endpoint, request),
+            body=read_body(endpoint, request),
+            query=read_query(endpoint, request.query_params or {}),
+            raw=request.raw_body if endpoint.takes_bytes else b"",
+            headers=request.headers,
+        )
+
+        def encode() -> bytes:
+            return msgspec.json.encode(endpoint.view(call, **path_values))
+
+        key = request.headers.get("idempotency-key") if endpoint.method == "POST" and endpoint.body else None
+        if key is not None:
+            digest = hashlib.sha256(f"{endpoint.method} {request.path}\n".encode() + request.raw_body).hexdigest()
+            return json_response(self.replay(call.principal, idempotency_key(key), digest, encode), endpoint.status)
+        result = endpoint.view(call, **path_values)
+        if isinstance(result, Response):
+            return result
+        if endpoint.status == 204:
+            # chalice local sends the body with its length, and 204 must have none; API Gateway wants a string.
+            return Response(b"", status_code=204, headers={"Content-Type": "application/json"})
+        return json_response(msgspec.json.encode(result), endpoint.status)
+
+    def _admit(self, endpoint: Endpoint, request: Any) -> Principal:
+        if endpoint.access == "open":
+            return NOBODY
+        principal = self.authorize(request.headers.get("authorization"))
+        if endpoint.access not in principal.roles:
+            raise Forbidden(f"This needs the role {endpoint.access}.")
+        return principal
+
+
+def accept_any(request: Any, get_response: Callable[[Any], Response]) -> Response:
+    request.headers = CaseInsensitiveMapping({**request.headers, "accept": "*/*"})
+    return get_response(request)
+
+
+def json_response(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status_code=status, headers={"Content-Type": "application/json", **(headers or {})})
+
+
+def asset(name: str) -> Response:
+    """A file of the docs page; it loads nothing from another host, and may not."""
+    try:
+        body, content_type = web.asset(name)
+    except KeyError:
+        raise NotFound("There is no such file.") from None
+    headers = {
+        "Content-Type": content_type,
+        "Cache-Control": "public, max-age=3600",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(body, headers=headers)
+
+
+def idempotency_key(key: str) -> str:
+    if not 1 <= len(key) <= 200 or not key.isprintable():
+        raise BadRequest("Idempotency-Key takes 1 to 200 printable characters.", field="Idempotency-Key")
+    return key
+
+
+def read_body(endpoint: Endpoint, request: Any) -> Any:
+    if endpoint.takes_bytes:
+        _check_type(request, endpoint.takes_bytes)
+        return None
+    if endpoint.body is None:
+        return None
+    _check_type(request, ("application/json",))
+    raw = request.raw_body
+    if len(raw) > MAX_JSON_BYTES:
+        raise TooLarge("A JSON body takes at most 1 MiB.")
+    try:
+        return msgspec.json.decode(raw, type=endpoint.body)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not valid JSON: {error}") from None
+
+
+def _check_type(request: Any, accepted: tuple[str, ...]) -> None:
+    given = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if given not in accepted:
+        raise UnsupportedType(f"Content-Type must be {' or '.join(accepted)}.", field="Content-Type")
+
+
+def read_query(endpoint: Endpoint, given: Mapping[str, str]) -> Any:
+    if endpoint.query is None:
+        return None
+    repeated = getattr(given, "getlist", lambda name: [given[name]])
+    for name in given:
+        if len(repeated(name)) > 1:
+            raise BadRequest(f"{name} is given more than once.", field=name)
+    try:
+        return msgspec.convert(dict(given), endpoint.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: msgspec.ValidationError) -> ProofsheetError:
+    """msgspec's message as our error: the field's path, and 422 for a bound that valid JSON breaks."""
+    message, _, path = str(error).partition(" - at `$")
+    path = path.removesuffix("`").lstrip(".")
+    named = re.search(r"(?:missing required|contains unknown) field `([^`]+)`", message)
+    if named:
+        path = f"{path}.{named[1]}".lstrip(".")
+    kind = Unprocessable if BOUND.match(message) else BadRequest
+    return kind(message, field=path or None)
+
+
+def refuse(error: Exception) -> Response:
+    """The answer to an exception; what the caller cannot mend is logged and says nothing of the inside."""
+    known = error if isinstance(error, ProofsheetError) else _from_aws(error)
+    if known is None:
+        log.exception("request failed")
+        known = ProofsheetError("Something went wrong on our side; the request id finds it in the logs.")
+    body = {"code": known.code, "message": known.message}
+    if known.field:
+        body["field"] = known.field
+    headers = {} if known.retry_after is None else {"Retry-After": str(known.retry_after)}
+    return json_response(msgspec.json.encode({"error": body}), known.STATUS_CODE, headers)
+
+
+def _from_aws(error: Exception) -> ProofsheetError | None:
+    code = aws.error_code(error)
+    if code in THROTTLES:
+        return TooManyRequests("Too many requests at once; try again soon.")
+    if type(error).__module__.startswith("botocore"):
+        log.exception("AWS refused", aws_code=code)
+        return Unavailable("A service that this needs does not answer; try again soon.")
+    return None

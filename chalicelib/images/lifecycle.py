@@ -1,0 +1,117 @@
+"""What happens to an image: processing requested, a property completed, failed, deleted.
+
+Every step is one conditional update, safe to run twice and in any order. The set `pending` shrinks once for each
+property; one conditional update turns an image without pending properties `ready`, and only its winner publishes.
+A crash between an update and its publish is mended by the sweeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from chalicelib import bus, contract
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.images import record
+from chalicelib.store import AccountStore, ConditionFailed, Item
+
+EXTRAS = ("labels", "palette", "boxes")
+
+
+def get(store: AccountStore, image: str) -> Item:
+    item = store.get("image", image)
+    if item is None:
+        raise NotFound("There is no such image.")
+    return item
+
+
+def request_processing(store: AccountStore, item: Item) -> None:
+    """Ask for every property that is still pending."""
+    pending = tuple(sorted(item.get("pending", ())))
+    if pending:
+        bus.publish(bus.ProcessImageRequest(store.account, item["id"], pending, item.get("use_queue", True)))
+    else:
+        finish(store, item["id"])
+
+
+def process_again(store: AccountStore, image: str, request: contract.Process, now: float) -> contract.Accepted:
+    """Compute properties anew; Conflict while there is no usable upload to compute from."""
+    item = get(store, image)
+    if "width" not in item or item["state"] not in ("processing", "ready"):
+        raise Conflict(f"The image is {item['state']}: there is nothing to process.")
+    item = store.update(
+        "image",
+        image,
+        "SET #state = :processing, #use_queue = :use_queue, #attempts = :zero, #sweep_pk = :sweep_pk, "
+        "#sweep_at = :sweep_at ADD #pending :pending",
+        {
+            "processing": "processing",
+            "use_queue": request.use_queue,
+            "zero": 0,
+            "pending": set(request.properties),
+            **record.due(image, now + record.PATIENCE_SECONDS),
+        },
+        condition="attribute_exists(pk)",
+    )
+    request_processing(store, item)
+    return contract.Accepted(id=image, state=item["state"])
+
+
+def route(event: Mapping[str, Any]) -> None:
+    """Hand each requested property to its worker."""
+    for prop in event["properties"]:
+        payload = {"account": event["account"], "image": event["image"]}
+        bus.deliver(prop, payload, use_queue=event["use_queue"])
+
+
+def complete(store: AccountStore, image: str, prop: str, values: Mapping[str, Any]) -> None:
+    """Record one property; when it was the last, the image is ready and "Image Processed" goes out once."""
+    if "embedding" in values:
+        store.put("image", image, {"embedding": values["embedding"].astype("<f2").tobytes()}, sk="embedding")
+    extras = {name: msgspec.json.encode(values[name]) for name in EXTRAS if name in values}
+    sets = "".join(f", #{name} = :{name}" for name in extras)
+    try:
+        item = store.update(
+            "image",
+            image,
+            f"SET #{prop} = :floats{sets} DELETE #pending :done",
+            {"floats": record.pack(prop, values), "done": {prop}, "processing": "processing", **extras},
+            condition="#state = :processing",
+        )
+    except ConditionFailed:
+        return  # deleted, failed, or ready long ago: a redelivery
+    if not item.get("pending"):
+        finish(store, image)
+
+
+def finish(store: AccountStore, image: str) -> None:
+    """Turn an image without pending properties ready; only the update that does so publishes."""
+    try:
+        store.update(
+            "image",
+            image,
+            "SET #state = :ready",
+            {"ready": "ready", "processing": "processing"},
+            condition="#state = :processing AND attribute_not_exists(#pending)",
+        )
+    except ConditionFailed:
+        return
+    bus.publish(bus.ImageProcessed(store.account, image))
+
+
+def fail(store: AccountStore, image: str, reason: str, *, etag: str | None = None) -> None:
+    """End an image with a reason a person understands, and tell the rankings that wait for it."""
+    set_etag = ", #etag = :etag" if etag else ""
+    try:
+        store.update(
+            "image",
+            image,
+            f"SET #state = :failed, #reason = :reason{set_etag} REMOVE #pending, #sweep_pk, #sweep_at",
+            {"failed": "failed", "reason": reason, "etag": etag},
+            condition="attribute_exists(pk)",
+        )
+    except ConditionFailed:
+        return
+    bus.publish(bus.ImageScored(store.account, image, model=""))

@@ -1,0 +1,25 @@
+"""Deleting an image: its objects, its items, and its place in rankings."""
+
+from __future__ import annotations
+
+from chalicelib import aws, ranking
+from chalicelib.images import lifecycle, record
+from chalicelib.settings import settings
+from chalicelib.store import AccountStore
+
+
+def delete(store: AccountStore, image: str) -> None:
+    """Remove the image and everything made from it. Objects go first: a crash in between leaves something to retry."""
+    lifecycle.get(store, image)
+    for membership in store.partition("image", image, "ranking#"):
+        ranking.forget(store, membership["ranking"], image)
+    delete_objects(store.account, image)
+    store.delete_partition("image", image)
+
+
+def delete_objects(account: str, image: str) -> None:
+    bucket = settings().media_bucket
+    keys = [record.original_key(account, image), record.working_key(account, image)]
+    listed = aws.s3().list_objects_v2(Bucket=bucket, Prefix=record.record_prefix(account, image))
+    keys += [found["Key"] for found in listed.get("Contents", [])]
+    aws.s3().delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True})

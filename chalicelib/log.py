@@ -1,0 +1,64 @@
+"""Structured logs and metrics on standard output, one JSON object a line, joined by a correlation id.
+
+Metrics use CloudWatch's embedded metric format: a log line that CloudWatch turns into a metric, without a call.
+"""
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from chalicelib.settings import settings
+
+_correlation: ContextVar[str | None] = ContextVar("correlation", default=None)
+
+
+@contextmanager
+def correlation(identifier: str | None) -> Iterator[None]:
+    """Everything logged or published inside carries this id."""
+    token = _correlation.set(identifier)
+    try:
+        yield
+    finally:
+        _correlation.reset(token)
+
+
+def current_correlation() -> str | None:
+    return _correlation.get()
+
+
+def info(message: str, **fields: Any) -> None:
+    _write("info", message, fields)
+
+
+def warning(message: str, **fields: Any) -> None:
+    _write("warning", message, fields)
+
+
+def exception(message: str, **fields: Any) -> None:
+    """An error with the trace of the exception that is being handled."""
+    _write("error", message, {**fields, "trace": traceback.format_exc()})
+
+
+def metric(name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+    dimensions = {"stage": settings().stage, **dimensions}
+    declaration = {
+        "Namespace": "Proofsheet",
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": unit}],
+    }
+    emf = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [declaration]}
+    _emit({"_aws": emf, name: value, **dimensions, "correlation": _correlation.get()})
+
+
+def _write(level: str, message: str, fields: dict[str, Any]) -> None:
+    _emit({"level": level, "message": message, "at": time.time(), "correlation": _correlation.get(), **fields})
+
+
+def _emit(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line, default=str) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,40 @@
+"""The models that ship with the project, by id, as their training command recorded them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chalicelib import contract
+
+FOLDER = Path(__file__).parent / "models"
+
+
+@lru_cache(maxsize=1)
+def entries() -> dict[str, dict[str, Any]]:
+    """Each model's card in numbers, with the SHA-256 of its artifact."""
+    listed = msgspec.json.decode((FOLDER / "catalog.json").read_bytes(), type=list[dict[str, Any]])
+    return {entry["id"]: entry for entry in listed}
+
+
+def models() -> frozenset[str]:
+    return frozenset(entries())
+
+
+def page() -> contract.Models:
+    return contract.Models(items=[view(entry) for entry in entries().values()], next=None)
+
+
+def view(entry: dict[str, Any]) -> contract.Model:
+    return contract.Model(
+        id=entry["id"],
+        name=entry["name"],
+        kind=entry["kind"],
+        state="ready",
+        n=entry["n"],
+        trained_on=entry["trained_on"],
+        report=entry["report"],
+    )

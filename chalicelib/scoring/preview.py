@@ -1,0 +1,31 @@
+"""The score of a photo in the request's body: the whole pipeline in one call, and nothing stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from chalicelib import contract, features, ranking
+from chalicelib.errors import NotFound, TooLarge, Unprocessable
+from chalicelib.features import schema
+from chalicelib.images.working_copy import Unusable, prepare
+from chalicelib.scoring import catalog
+
+
+def score(data: bytes, model: str) -> contract.Entry:
+    """Raises NotFound for an unknown model, TooLarge over 4 MB, Unprocessable for what is no usable image."""
+    from chalicelib.scoring.model import load_model
+
+    from chalicelib.features.photo import Photo
+
+    if model not in catalog.models():
+        raise NotFound("There is no such model.", field="model")
+    if len(data) > contract.MAX_SCORE_BYTES:
+        raise TooLarge("A photo to score takes at most 4 MB.")
+    try:
+        prepared = prepare(data)
+    except Unusable as unusable:
+        raise Unprocessable(str(unusable)) from None
+    photo = Photo.open(prepared.jpeg, prepared.width, prepared.height)
+    properties = {prop: features.extract(prop, photo) for prop in schema.PROPERTIES}
+    result = load_model(model).score(schema.vector(properties)[None])[0]
+    return ranking.entry(asdict(result), rank=1, beats_next=None, urls=ranking.NOTHING)

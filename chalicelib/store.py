@@ -1,0 +1,214 @@
+"""One DynamoDB table, and the only door to it.
+
+| item      | pk                          | sk              | indexes                        |
+|-----------|-----------------------------|-----------------|--------------------------------|
+| account   | {account}/account           | account         |                                |
+| API key   | {account}/keys              | {key id}        |                                |
+| image     | {account}/image/{id}        | image           | list, collection, sweep        |
+| embedding | {account}/image/{id}        | embedding       |                                |
+| wanted by | {account}/image/{id}        | ranking#{id}    |                                |
+| ranking   | {account}/ranking/{id}      | ranking         | list, sweep                    |
+| entry     | {account}/ranking/{id}      | entry#{image}   |                                |
+| answer    | {account}/answer/{key hash} | answer          |                                |
+
+Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
+another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import aws
+from chalicelib.settings import settings
+
+Item = dict[str, Any]
+
+SWEEP_SHARDS = 8
+BATCH_READ = 100
+BATCH_WRITE = 25
+
+
+class ConditionFailed(Exception):
+    """The item was not as the write demanded: somebody else was first, or it is gone."""
+
+
+@dataclass(frozen=True)
+class Page:
+    items: list[Item]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class AccountStore:
+    """The items of one account. `kind` and `key` name a partition: ("image", id)."""
+
+    account: str
+
+    def pk(self, kind: str, key: str = "") -> str:
+        return f"{self.account}/{kind}/{key}" if key else f"{self.account}/{kind}"
+
+    def get(self, kind: str, key: str = "", sk: str | None = None) -> Item | None:
+        answer = aws.dynamodb().get_item(
+            TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind), ConsistentRead=True
+        )
+        return aws.from_item(answer["Item"]) if "Item" in answer else None
+
+    def put(self, kind: str, key: str, item: Item, *, sk: str | None = None, new: bool = False) -> None:
+        """Write a whole item; with `new`, ConditionFailed if it is there already."""
+        stored = {**item, "pk": self.pk(kind, key), "sk": sk or kind}
+        condition = {"ConditionExpression": "attribute_not_exists(pk)"} if new else {}
+        with _conditions():
+            aws.dynamodb().put_item(TableName=settings().table, Item=aws.to_item(stored), **condition)  # type: ignore[arg-type]
+
+    def put_many(self, kind: str, items: list[tuple[str, str, Item]]) -> None:
+        """Write (key, sort key, item) rows, at most 25 a call; what DynamoDB leaves over is sent again."""
+        puts: list[Any] = [
+            {"PutRequest": {"Item": aws.to_item({**item, "pk": self.pk(kind, key), "sk": sk})}}
+            for key, sk, item in items
+        ]
+        _write_all(puts)
+
+    def update(self, kind: str, key: str, update: str, values: Item, *, condition: str, sk: str | None = None) -> Item:
+        """One conditional update; the item as it is afterwards, or ConditionFailed.
+
+        update, condition: DynamoDB expressions; `#name` stands for the attribute of that name, `:name` for a value.
+        """
+        used = _names(update) | _names(condition)
+        with _conditions():
+            answer = aws.dynamodb().update_item(
+                TableName=settings().table,
+                Key=_key(self.pk(kind, key), sk or kind),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in used},
+                ExpressionAttributeValues=aws.to_item({f":{name}": value for name, value in values.items()}),
+                ReturnValues="ALL_NEW",
+            )
+        return aws.from_item(answer["Attributes"])
+
+    def delete(self, kind: str, key: str, sk: str | None = None) -> None:
+        aws.dynamodb().delete_item(TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind))
+
+    def partition(self, kind: str, key: str = "", prefix: str = "") -> list[Item]:
+        """All items of one partition whose sort key begins with `prefix`."""
+        condition, values = "pk = :pk", {":pk": self.pk(kind, key)}
+        if prefix:
+            condition, values = condition + " AND begins_with(sk, :prefix)", {**values, ":prefix": prefix}
+        pages = (
+            aws.dynamodb()
+            .get_paginator("query")
+            .paginate(
+                TableName=settings().table,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=aws.to_item(values),
+                ConsistentRead=True,
+            )
+        )
+        return [aws.from_item(item) for page in pages for item in page["Items"]]
+
+    def delete_partition(self, kind: str, key: str) -> None:
+        """Delete a partition, its head item last: while that stands, an interrupted deletion can be asked for again."""
+        rest = [item for item in self.partition(kind, key) if item["sk"] != kind]
+        _write_all([{"DeleteRequest": {"Key": _key(item["pk"], item["sk"])}} for item in rest])
+        self.delete(kind, key)
+
+    def page(
+        self, kind: str, limit: int, cursor: str | None, *, collection: str | None = None, state: str | None = None
+    ) -> Page:
+        """Items newest first, by the `list` or `collection` index; `cursor` is the last id of the page before."""
+        index, attribute, partition = "list", "list_pk", self.pk(kind)
+        if collection is not None:
+            index, attribute, partition = "collection", "collection_pk", self.pk(kind, collection)
+        query: dict[str, Any] = {
+            "KeyConditionExpression": f"{attribute} = :pk" + (" AND list_sk < :after" if cursor else ""),
+            "ExpressionAttributeValues": aws.to_item(
+                {":pk": partition, **({":after": cursor} if cursor else {}), **({":state": state} if state else {})}
+            ),
+        }
+        if state:
+            query |= {"FilterExpression": "#state = :state", "ExpressionAttributeNames": {"#state": "state"}}
+        keys = self._keys(index, query, limit + 1)
+        more = len(keys) > limit
+        keys = keys[:limit]
+        found = self.get_many(kind, [key.rsplit("/", 1)[1] for key in keys])
+        return Page(found, keys[-1].rsplit("/", 1)[1] if more else None)
+
+    def _keys(self, index: str, query: dict[str, Any], wanted: int) -> list[str]:
+        pages = (
+            aws.dynamodb()
+            .get_paginator("query")
+            .paginate(TableName=settings().table, IndexName=index, ScanIndexForward=False, **query)
+        )
+        keys: list[str] = []
+        for page in pages:
+            keys += [item["pk"]["S"] for item in page["Items"]]
+            if len(keys) >= wanted:
+                break
+        return keys[:wanted]
+
+    def get_many(self, kind: str, keys: Iterable[str]) -> list[Item]:
+        """The items that exist, in the order of `keys`."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, Item] = {}
+        for start in range(0, len(wanted), BATCH_READ):
+            chunk: Any = [_key(self.pk(kind, key), kind) for key in wanted[start : start + BATCH_READ]]
+            while chunk:
+                answer: Any = aws.dynamodb().batch_get_item(
+                    RequestItems={settings().table: {"Keys": chunk, "ConsistentRead": True}}
+                )
+                for item in answer["Responses"].get(settings().table, []):
+                    decoded = aws.from_item(item)
+                    found[decoded["pk"]] = decoded
+                chunk = answer.get("UnprocessedKeys", {}).get(settings().table, {}).get("Keys")
+        return [found[pk] for key in wanted if (pk := self.pk(kind, key)) in found]
+
+
+def _write_all(requests: list[Any]) -> None:
+    while requests:
+        now, requests = requests[:BATCH_WRITE], requests[BATCH_WRITE:]
+        answer = aws.dynamodb().batch_write_item(RequestItems={settings().table: now})
+        requests += answer.get("UnprocessedItems", {}).get(settings().table, [])
+
+
+def sweep_shard(key: str) -> str:
+    return f"sweep/{hashlib.sha256(key.encode()).digest()[0] % SWEEP_SHARDS}"
+
+
+def overdue(now: float, limit: int) -> Iterator[tuple[AccountStore, str, str]]:
+    """(store, kind, id) of what stands still since before `now`, at most `limit` of each shard."""
+    for shard in range(SWEEP_SHARDS):
+        answer = aws.dynamodb().query(
+            TableName=settings().table,
+            IndexName="sweep",
+            KeyConditionExpression="sweep_pk = :pk AND sweep_at <= :now",
+            ExpressionAttributeValues=aws.to_item({":pk": f"sweep/{shard}", ":now": int(now)}),
+            Limit=limit,
+        )
+        for item in answer["Items"]:
+            account, kind, key = item["pk"]["S"].split("/")
+            yield AccountStore(account), kind, key
+
+
+def _key(pk: str, sk: str) -> Any:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _names(expression: str) -> set[str]:
+    return set(re.findall(r"#(\w+)", expression))
+
+
+@contextmanager
+def _conditions() -> Iterator[None]:
+    """DynamoDB's refusal of a conditional write as ConditionFailed."""
+    try:
+        yield
+    except Exception as error:
+        if aws.error_code(error) == "ConditionalCheckFailedException":
+            raise ConditionFailed from error
+        raise
