@@ -225,8 +225,7 @@ class TokenVerifier:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, ArithmeticError, RecursionError):
-            # The last is json's answer to a header of a thousand brackets.
+        except jwt.PyJWTError:
             raise Unauthorized("The token is not valid.") from None
         return payload
 

@@ -12,7 +12,6 @@ import pytest
 from chalicelib import auth
 from chalicelib.auth import PublicKeys, TokenVerifier
 from chalicelib.errors import Unauthorized, Unavailable
-from chalicelib.settings import Settings
 from tests.unit.user_pool import (
     CLIENT,
     ISSUER,
@@ -25,6 +24,7 @@ from tests.unit.user_pool import (
     id_claims,
     serving_keys,
     signed,
+    stage,
 )
 
 
@@ -139,7 +139,7 @@ def test_keys_for_other_uses_verify_nothing(verifier: TokenVerifier, server: Key
 
 
 def test_many_threads_at_a_cold_start_fetch_once(verifier: TokenVerifier, server: KeyServer) -> None:
-    token, seen = signed(id_claims()), []
+    server.delay, token, seen = 0.1, signed(id_claims()), []
     threads = [threading.Thread(target=lambda: seen.append(verifier.verify(token).sub)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -149,10 +149,10 @@ def test_many_threads_at_a_cold_start_fetch_once(verifier: TokenVerifier, server
 
 
 def test_the_verifier_of_a_stage_asks_its_endpoint_for_keys_and_expects_amazons_issuer(server: KeyServer) -> None:
-    verifier = auth.token_verifier(Settings("local", "us-east-1", "media", POOL, CLIENT, server.base + "/"))
+    verifier = auth.token_verifier(stage(POOL, CLIENT, server.base + "/"))
     assert verifier.verify(signed(id_claims())).username == "ada"
 
 
 def test_on_aws_the_keys_come_from_the_issuer() -> None:
-    verifier = auth.token_verifier(Settings("prod", "us-east-1", "media", POOL, CLIENT, None))
+    verifier = auth.token_verifier(stage(POOL, CLIENT, None))
     assert (verifier.issuer, verifier.keys.url) == (ISSUER, f"{ISSUER}/.well-known/jwks.json")

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from chalicelib import auth
 from chalicelib.auth import Claims, PublicKeys, TokenVerifier
 from chalicelib.errors import Unauthorized
-from chalicelib.settings import Settings
 from tests.unit.user_pool import (
     CLIENT,
     ISSUER,
@@ -28,6 +27,7 @@ from tests.unit.user_pool import (
     id_claims,
     serving_keys,
     signed,
+    stage,
 )
 
 
@@ -91,6 +91,12 @@ def test_a_token_with_wrong_claims_is_refused(verifier: TokenVerifier, kind: Any
 @pytest.mark.parametrize("client", ["another", None, [CLIENT], ""])
 def test_a_token_for_another_client_is_refused(verifier: TokenVerifier, client: object) -> None:
     for claims in (id_claims(aud=client), access_claims(client_id=client)):
+        with pytest.raises(Unauthorized):
+            verifier.verify(signed(claims))
+
+
+def test_a_token_without_a_user_name_is_refused(verifier: TokenVerifier) -> None:
+    for claims in (id_claims(**{"cognito:username": None}), access_claims(username=None)):
         with pytest.raises(Unauthorized):
             verifier.verify(signed(claims))
 
@@ -198,7 +204,7 @@ def test_no_random_token_is_taken_or_breaks_the_verifier(token: str) -> None:
 
 
 def test_a_stage_without_a_user_pool_refuses_every_token(server: KeyServer) -> None:
-    verifier = auth.token_verifier(Settings("local", "us-east-1", "media", "", "", server.base))
+    verifier = auth.token_verifier(stage("", "", server.base))
     with pytest.raises(Unauthorized):
         verifier.verify(signed(id_claims(aud="", iss="https://cognito-idp..amazonaws.com/")))
     assert server.asked == 0

@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from chalicelib.settings import Settings, settings
 
 POOL = "us-east-1_Aa1Bb2Cc3"
 ISSUER = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
@@ -46,12 +49,14 @@ class KeyServer:
     def __init__(self) -> None:
         self.asked = 0
         self.status = 200
+        self.delay = 0.0
         self.publish(OURS)
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked += 1
+                time.sleep(server.delay)
                 self.send_response(server.status)
                 self.end_headers()
                 self.wfile.write(server.answer)
@@ -86,6 +91,10 @@ def serving_keys() -> Iterator[KeyServer]:
         server.http.shutdown()
         thread.join()
         server.http.server_close()
+
+
+def stage(pool: str, client: str, endpoint: str | None) -> Settings:
+    return replace(settings(), user_pool=pool, user_pool_client=client, endpoint=endpoint)
 
 
 def id_claims(**changes: Any) -> dict[str, Any]:
