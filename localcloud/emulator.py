@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from localcloud.processes import end_with_parent
+from localcloud import processes
 
 HEALTH = "/_ministack/health"
 
@@ -21,8 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps the emulator's data")
+    parser.add_argument("--lifeline", type=int, help="inherited pipe; stop when it closes")
     arguments = parser.parse_args()
-    end_with_parent()
+    processes.stop_at_eof(arguments.lifeline)
     state = arguments.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     lock = lock_state(state)

@@ -1,0 +1,136 @@
+"""Fire the event handlers of the Chalice app in the current folder: python -m localcloud.dispatcher
+
+The process imports the app and wires its sources, then forks workers that compete on the same queues, each with one
+thread per source, and that share the Invoke endpoint. A worker that dies is forked again; what it held returns to its
+queue after the visibility timeout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from localcloud import clients, processes
+from localcloud.functions import Functions, InvokeServer
+from localcloud.polling import Poller, drain
+from localcloud.wiring import Source, Wiring
+
+# The supervisor stops everything within two seconds, so a call under way gets a little less.
+STOP_SECONDS = 1.5
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--invoke-port", type=int, default=4567, help="port of the Invoke endpoint")
+    parser.add_argument("--invoke-fd", type=int, help="inherited listening socket, instead of a port")
+    parser.add_argument("--visibility", type=int, default=90, help="seconds after which a lost event is tried again")
+    parser.add_argument("--pids", type=Path, help="file that names the workers' process ids, one a line")
+    parser.add_argument("--lifeline", type=int, help="inherited pipe; stop when it closes")
+    arguments = parser.parse_args()
+    listener = (
+        processes.listen(arguments.invoke_port, "Invoke endpoint")
+        if arguments.invoke_fd is None
+        else socket.socket(fileno=arguments.invoke_fd)
+    )
+    sys.path.insert(0, os.getcwd())
+    app = importlib.import_module("app").app
+    wiring = Wiring(os.environ["AWS_ENDPOINT_URL"], os.environ["PROOFSHEET_STAGE"], arguments.visibility)
+    sources = wiring.connect(app)
+    Dispatcher(Functions(app, wiring), sources, listener, arguments.pids).run(arguments.workers, arguments.lifeline)
+
+
+class Dispatcher:
+    """The parent of the workers. It has no threads of its own, so that forking is safe."""
+
+    def __init__(self, functions: Functions, sources: list[Source], listener: socket.socket, pids: Path | None):
+        self.functions = functions
+        self.sources = sources
+        self.listener = listener
+        self.pids = pids
+        self.workers: set[int] = set()
+        self.stopping = False
+        # Workers hold the read end and see the parent's death in it.
+        self.lifeline, self._held = os.pipe()
+
+    def run(self, count: int, lifeline: int | None) -> None:
+        for number in ENDINGS:
+            signal.signal(number, self._stop)
+        while not self.stopping:
+            for _ in range(count - len(self.workers)):
+                self._fork()
+            _pause(lifeline, 0.2, self)
+            self._reap()
+        self._end_workers()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _fork(self) -> None:
+        # Blocked, so that a worker told to stop before it is ready hears it once it listens.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        worker = os.fork()
+        if worker == 0:
+            os.close(self._held)
+            _work(self.functions, self.sources, self.listener, self.lifeline)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
+        self.workers.add(worker)
+        if self.pids:
+            self.pids.write_text("".join(f"{pid}\n" for pid in sorted(self.workers)))
+
+    def _reap(self) -> None:
+        for worker in list(self.workers):
+            ended, status = os.waitpid(worker, os.WNOHANG)
+            if ended:
+                self.workers.discard(worker)
+                if not self.stopping:
+                    print(f"worker {worker} died ({os.waitstatus_to_exitcode(status)}): starting another", flush=True)
+
+    def _end_workers(self) -> None:
+        for worker in self.workers:
+            os.kill(worker, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS + 1
+        while self.workers and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(0.02)
+        for worker in self.workers:
+            os.kill(worker, signal.SIGKILL)
+
+
+def _pause(lifeline: int | None, seconds: float, dispatcher: Dispatcher) -> None:
+    """Wait a moment; the supervisor's death ends the dispatcher."""
+    waiting = [] if lifeline is None else [lifeline]
+    readable, _, _ = select.select(waiting, [], [], seconds)
+    if readable and not os.read(readable[0], 1):
+        dispatcher.stopping = True
+
+
+def _work(functions: Functions, sources: list[Source], listener: socket.socket, lifeline: int) -> None:
+    """The life of a worker; it never returns."""
+    # Connections of the parent must not be shared.
+    clients.client.cache_clear()
+    stop = threading.Event()
+    processes.stop_at_eof(lifeline)
+    server = InvokeServer(listener, functions)
+    threading.Thread(target=server.serve_forever, name="invoke", daemon=True).start()
+    pollers = [Poller(source, functions, stop) for source in sources]
+    threads = [poller.start() for poller in pollers]
+    signal.sigwait(ENDINGS)
+    stop.set()
+    drain(pollers, threads, STOP_SECONDS)
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Poll queues and call handlers, as Lambda's event source mappings and its asynchronous invocations do."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.clients import REGION, client
+from localcloud.functions import Functions
+from localcloud.wiring import Source
+
+# A poll that is under way when the worker stops may still be handed a message: short polls make a short stop.
+POLL_SECONDS = 1
+# Lambda waits one minute and two before it tries an asynchronous event again; nobody wants to watch that on a laptop.
+RETRY_SECONDS = 2
+
+Message = dict[str, Any]
+
+
+@dataclass
+class Poller:
+    """One thread that takes messages from one source until it is told to stop."""
+
+    source: Source
+    functions: Functions
+    stop: threading.Event
+    held: list[Message] = field(default_factory=list)
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self.run, name=f"poll {self.source.queue_arn}", daemon=True)
+        thread.start()
+        return thread
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                self.turn()
+            except (BotoCoreError, ClientError) as error:
+                # The emulator restarts, or the queue has just been removed.
+                print(f"{self.source.queue_arn}: {error}", flush=True)
+                self.stop.wait(1)
+
+    def turn(self) -> None:
+        self.held = self._receive()
+        if self.stop.is_set():
+            self.release()
+        elif self.held:
+            self._settle(self._handle(self.held))
+        self.held = []
+
+    def release(self) -> None:
+        """Give back what is held, at once instead of after its visibility timeout."""
+        if self.held:
+            self._change_visibility(self.held, 0)
+
+    def _receive(self) -> list[Message]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self.source.queue_url,
+            MaxNumberOfMessages=self.source.batch_size,
+            WaitTimeSeconds=POLL_SECONDS,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        messages: list[Message] = answer.get("Messages", [])
+        return messages
+
+    def _handle(self, messages: list[Message]) -> list[Message]:
+        """Call the function; the messages that it has dealt with."""
+        try:
+            if self.source.is_batch:
+                result = self.functions.call(self.source.function, records(self.source, messages))
+                return succeeded(messages, result)
+            event = invocation(messages[0])
+            if event is not None:
+                self.functions.call(self.source.function, event)
+        except (Exception, SystemExit):
+            print(f"{self.source.function} failed", traceback.format_exc(), sep="\n", flush=True)
+            return []
+        return messages
+
+    def _settle(self, done: list[Message]) -> None:
+        if done:
+            entries = [{"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]} for i, message in enumerate(done)]
+            self._sqs.delete_message_batch(QueueUrl=self.source.queue_url, Entries=entries)
+        elif not self.source.is_batch:
+            self._change_visibility(self.held, RETRY_SECONDS)
+
+    def _change_visibility(self, messages: list[Message], seconds: int) -> None:
+        entries = [
+            {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+            for i, message in enumerate(messages)
+        ]
+        self._sqs.change_message_visibility_batch(QueueUrl=self.source.queue_url, Entries=entries)
+
+    @property
+    def _sqs(self) -> Any:
+        return client("sqs", self.functions.wiring.endpoint)
+
+
+def records(source: Source, messages: list[Message]) -> dict[str, Any]:
+    """The event of an SQS event source mapping."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message.get("Attributes", {}),
+                "messageAttributes": {
+                    name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
+                },
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": source.queue_arn,
+                "awsRegion": REGION,
+            }
+            for message in messages
+        ]
+    }
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    """Lambda spells a message attribute's keys with a small first letter."""
+    return {key[0].lower() + key[1:]: item for key, item in value.items()}
+
+
+def invocation(message: Message) -> Any | None:
+    """The event in a message of a function's own queue; None for the test event S3 sends when it is set up."""
+    body = json.loads(message["Body"])
+    if not isinstance(body, dict):
+        return body
+    if body.get("Event") == "s3:TestEvent":
+        return None
+    if body.get("Type") == "Notification" and "TopicArn" in body:
+        # Lambda always has both fields, and Chalice reads them.
+        notice = {"MessageAttributes": {}, "Subject": None, **body}
+        return {"Records": [{"EventVersion": "1.0", "EventSource": "aws:sns", "Sns": notice}]}
+    return body
+
+
+def succeeded(messages: list[Message], result: Any) -> list[Message]:
+    """The messages of a batch that a handler's answer does not name as failed.
+
+    As in Lambda, an answer that names an unknown message fails the whole batch.
+    """
+    failures = (result.get("batchItemFailures") or []) if isinstance(result, dict) else []
+    failed = {failure.get("itemIdentifier") for failure in failures}
+    if not failed <= {message["MessageId"] for message in messages}:
+        print(f"the whole batch fails: unknown items in {result}", flush=True)
+        return []
+    return [message for message in messages if message["MessageId"] not in failed]
+
+
+def drain(pollers: list[Poller], threads: list[threading.Thread], patience: float) -> None:
+    """Let calls under way finish; after `patience` seconds give back what is left, for this process ends."""
+    deadline = time.monotonic() + patience
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    for poller in pollers:
+        if poller.held:
+            poller.release()
