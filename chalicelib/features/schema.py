@@ -106,13 +106,13 @@ def _naturalness(scale: int) -> tuple[Feature, ...]:
                 "exponent",
                 0.2,
                 10,
-                f"Shape of the product of normalized contrast with the pixel {side}",
+                f"Shape of the product of normalized contrast with the pixel {place}",
             ),
-            of(f"{side}_mean", "squared contrast", -8, 8, f"Mean that fits the product with the pixel {side}"),
-            of(f"{side}_left", "contrast^4", 0, 64, f"Variance of negative products with the pixel {side}"),
-            of(f"{side}_right", "contrast^4", 0, 64, f"Variance of positive products with the pixel {side}"),
+            of(f"{side}_mean", "squared contrast", -8, 8, f"Mean that fits the product with the pixel {place}"),
+            of(f"{side}_left", "contrast^4", 0, 64, f"Variance of negative products with the pixel {place}"),
+            of(f"{side}_right", "contrast^4", 0, 64, f"Variance of positive products with the pixel {place}"),
         )
-        for side in ("right", "below")
+        for side, place in (("right", "to the right"), ("below", "below"))
     )
     return contrast + tuple(feature for four in products for feature in four)
 
