@@ -45,7 +45,6 @@ BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
 # Three parts that are all there: neither an unsigned token nor an encrypted one.
 JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
-ACCOUNT_ID = re.compile(r"a[a-z2-7]{16}")
 API_KEY_ID = re.compile(r"a[a-z2-7]{24}")
 API_KEY = re.compile(r"ps_(a[a-z2-7]{24})_([a-z2-7]{52})")
 
@@ -83,7 +82,7 @@ class Claims:
 class ApiKey:
     """An API key as it is stored.
 
-    id: the account id and 8 more characters, so that a key names its account.
+    id: the account id ("a" and 16 characters of base 32) and 8 more, so that a key names its account.
     user, roles: those of its maker, for as long as the key exists.
     digest: SHA-256 of the secret, hexadecimal. A fast hash is enough: there is nothing to guess in 256 random bits.
     """
@@ -132,11 +131,6 @@ def bearer(header: str | None) -> str:
 
 
 # API keys
-
-
-def new_account_id() -> str:
-    """80 random bits as "a" and 16 characters."""
-    return "a" + _random_letters(10)
 
 
 def new_api_key(maker: Principal) -> tuple[ApiKey, str]:

@@ -111,6 +111,12 @@ def test_nonsense_from_the_key_server_is_unavailable_not_a_crash(
     assert refusal.value.retry_after == 5
 
 
+def test_a_key_server_that_speaks_no_http_is_unavailable(verifier: TokenVerifier, server: KeyServer) -> None:
+    server.status = 1  # http.client takes no status below 100
+    with pytest.raises(Unavailable):
+        verifier.verify(signed(id_claims()))
+
+
 def test_an_unreachable_key_server_is_asked_again_after_five_seconds(
     verifier: TokenVerifier, server: KeyServer, clock: Clock
 ) -> None:

@@ -101,6 +101,11 @@ def test_a_token_without_a_user_name_is_refused(verifier: TokenVerifier) -> None
             verifier.verify(signed(claims))
 
 
+@pytest.mark.parametrize("groups", [None, "admin", 7, {"admin": True}])
+def test_groups_that_are_no_list_are_no_groups(verifier: TokenVerifier, groups: object) -> None:
+    assert verifier.verify(signed(id_claims(**{"cognito:groups": groups}))).groups == frozenset()
+
+
 def test_an_access_token_is_not_taken_for_its_audience(verifier: TokenVerifier) -> None:
     with pytest.raises(Unauthorized):
         verifier.verify(signed(access_claims(client_id="another", aud=CLIENT)))

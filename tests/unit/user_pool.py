@@ -20,6 +20,7 @@ from chalicelib.settings import Settings, settings
 
 POOL = "us-east-1_Aa1Bb2Cc3"
 ISSUER = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
+JWKS = f"/{POOL}/.well-known/jwks.json"
 CLIENT = "1h57kf5cpq17m0eml12EXAMPLE"
 
 
@@ -57,7 +58,7 @@ class KeyServer:
             def do_GET(self) -> None:
                 server.asked += 1
                 time.sleep(server.delay)
-                self.send_response(server.status)
+                self.send_response(server.status if self.path == JWKS else 404)
                 self.end_headers()
                 self.wfile.write(server.answer)
 
@@ -66,7 +67,7 @@ class KeyServer:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self.http.server_address[1]}"
-        self.url = f"{self.base}/{POOL}/.well-known/jwks.json"
+        self.url = self.base + JWKS
 
     def publish(self, *keys: SigningKey) -> None:
         self.answer = json.dumps({"keys": [key.jwk for key in keys]}).encode()
