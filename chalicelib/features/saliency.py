@@ -32,8 +32,8 @@ def saliency(thumbnail: NDArray[np.float64]) -> Map:
 def _spectral_residual(channel: Map) -> Map:
     spectrum = fft2(channel)
     log_amplitude = np.log(np.abs(spectrum) + 1e-8)
-    residual = log_amplitude - uniform_filter(log_amplitude, 3, mode="wrap")
-    drawn: Map = np.abs(ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
+    # exp(residual + i phase) with residual = log amplitude - its local mean: the phase never has to be computed.
+    drawn: Map = np.abs(ifft2(spectrum * np.exp(-uniform_filter(log_amplitude, 3, mode="wrap")))) ** 2
     return drawn / drawn.max()
 
 

@@ -1,7 +1,6 @@
 """Sharpness, blur, noise, coding blocks and edges."""
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from chalicelib.features.exposure import entropy
 from chalicelib.features.luma import Gradient, Plane
@@ -36,13 +35,15 @@ def blur(luma: Plane) -> float:
     luma: (height, width) float32, 0-1.
     Crete et al., "The blur effect: perception and estimation with a new no-reference perceptual blur metric", 2007.
     """
-    # skimage.measure.blur_effect: 23 ms; this, on every other row and column: 1.6 ms.
-    return max(_lost_detail(luma[::2], axis=1), _lost_detail(luma[:, ::2], axis=0))
+    # skimage.measure.blur_effect: 23 ms; this, on every other row and column: 0.5 ms.
+    return max(_kept_detail(luma[::2]), _kept_detail(luma[:, ::2].T))
 
 
-def _lost_detail(luma: Plane, axis: int) -> float:
-    detail = np.abs(np.diff(luma, axis=axis))
-    after_blurring = np.abs(np.diff(uniform_filter1d(luma, 9, axis), axis=axis))
+def _kept_detail(luma: Plane) -> float:
+    """Share of the steps along rows that a mean of nine pixels leaves."""
+    detail = np.abs(luma[:, 5:-4] - luma[:, 4:-5])
+    # Two neighboring means of nine differ by a ninth of what one takes in and the other leaves out.
+    after_blurring = np.abs(luma[:, 9:] - luma[:, :-9]) * np.float32(1 / 9)
     total = float(detail.sum())
     return 1 - float(np.maximum(0, detail - after_blurring).sum()) / total if total > 0 else 1.0
 
@@ -54,10 +55,11 @@ def noise(luma: Plane, gradient: Gradient) -> float:
     Immerkaer, "Fast noise variance estimation", 1996, as a median over the flatter half of the photo, so that
     texture counts less. (skimage.restoration.estimate_sigma would need PyWavelets.)
     """
-    second = luma[:, :-2] - 2 * luma[:, 1:-1] + luma[:, 2:]
-    residue = np.abs(second[:-2] - 2 * second[1:-1] + second[2:])[::2, ::2]
-    slope = gradient.magnitude[1:-1, 1:-1][::2, ::2]
-    flat = slope <= np.median(slope)
+    # Every other pixel of every other row is sample enough.
+    second = luma[:, :-2:2] - 2 * luma[:, 1:-1:2] + luma[:, 2::2]
+    residue = np.abs(second[:-2:2] - 2 * second[1:-1:2] + second[2::2])
+    slope = gradient.magnitude[1:-1:2, 1:-1:2]
+    flat = slope <= np.median(slope[::2, ::2])
     return float(np.median(residue[flat])) / (6 * 0.6745)
 
 
