@@ -38,6 +38,19 @@ def webp_canvas(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def is_cut_short(data: bytes, kind: str) -> bool:
+    """Whether a WebP or an AVIF (ISO boxes) announces more bytes than there are; the others announce nothing."""
+    if kind == "webp":
+        return 8 + _little(data[4:8]) > len(data)
+    at = 0
+    while kind == "avif" and at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size < 8:  # to the end of the file, or 64 bits long
+            return False
+        at += size
+    return at > len(data)
+
+
 def _little(number: bytes) -> int:
     return int.from_bytes(number, "little")
 

@@ -71,7 +71,7 @@ def prepare(data: bytes) -> Prepared:
     """Raises Unusable for every file that is not an image within the limits."""
     _ignore_pillow_warnings()
     kind = _kind(data)
-    with _unusable_if_unreadable(kind):
+    with _unusable_if_unreadable(data, kind):
         image = _open(data, kind)
         _check_size(*image.size)
         small, original = _reduced(image)
@@ -109,23 +109,23 @@ def _check_size(width: int, height: int) -> None:
 
 
 @contextmanager
-def _unusable_if_unreadable(kind: str) -> Iterator[None]:
+def _unusable_if_unreadable(data: bytes, kind: str) -> Iterator[None]:
     """Pillow answers a bad file with nearly any exception; out of memory is our failing, not the file's."""
     try:
         yield
     except (Unusable, MemoryError):
         raise
     except Exception as error:
-        raise Unusable(_reason(error, _NAMES[kind])) from error
+        raise Unusable(_reason(error, data, kind)) from error
 
 
-def _reason(error: Exception, name: str) -> str:
+def _reason(error: Exception, data: bytes, kind: str) -> str:
     message = str(error).lower()
-    if "truncated" in message or isinstance(error, EOFError):
+    if "truncated" in message or isinstance(error, EOFError) or structure.is_cut_short(data, kind):
         return "The file ends before the image is complete."
     if "too large" in message or "too much memory" in message or "decompression bomb" in message:
         return "The file unpacks to far more data than an image needs."
-    return f"The file is damaged: it cannot be read as a {name} image."
+    return f"The file is damaged: it cannot be read as {_NAMES[kind]}."
 
 
 def _ignore_pillow_warnings() -> None:
