@@ -11,6 +11,7 @@ from chalicelib.scoring import catalog, preview, worker
 from chalicelib.settings import settings
 
 app = Chalice(app_name="proofsheet")
+app.register_middleware(bus.correlate, "cloudwatch")
 api = http.Api(app, authorize=accounts.authorize, replay=accounts.replay)
 
 

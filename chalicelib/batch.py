@@ -1,4 +1,4 @@
-"""Run a service over an SQS batch; report only what failed, so that a bad message never harms its neighbours."""
+"""Run a service over an SQS batch; report only what failed, so that a bad message never harms its neighbors."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,21 +8,29 @@ import msgspec
 from chalicelib import log
 
 Failures = dict[str, list[dict[str, str]]]
+Handle = Callable[[dict[str, Any], int], None]
 
 
-def run(records: Iterable[Any], handle: Callable[[dict[str, Any], int], None]) -> Failures:
+def run(records: Iterable[Any], handle: Handle) -> Failures:
     """Call handle(payload, attempt) for each record; the answer names the messages that SQS shall deliver again.
 
     attempt: 1 at the first delivery (ApproximateReceiveCount).
     """
-    failed = []
-    for record in records:
-        raw = record.to_dict()
+    messages = [record.to_dict() for record in records]
+    failed = [message["messageId"] for message in messages if not _handled(message, handle)]
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def _handled(message: dict[str, Any], handle: Handle) -> bool:
+    try:
+        payload = msgspec.json.decode(message["body"], type=dict[str, Any])
+    except msgspec.DecodeError:
+        log.exception("message is not JSON", sqs_message=message["messageId"])
+        return False
+    with log.correlation(payload.get("correlation")):
         try:
-            payload = msgspec.json.decode(raw["body"], type=dict[str, Any])
-            with log.correlation(payload.get("correlation")):
-                handle(payload, int(raw.get("attributes", {}).get("ApproximateReceiveCount", 1)))
+            handle(payload, int(message["attributes"].get("ApproximateReceiveCount", 1)))
         except Exception:
-            log.exception("message failed", sqs_message=raw.get("messageId"))
-            failed.append({"itemIdentifier": raw["messageId"]})
-    return {"batchItemFailures": failed}
+            log.exception("message failed", sqs_message=message["messageId"])
+            return False
+    return True

@@ -6,6 +6,7 @@ never pixels; whoever handles one reads the state for itself, so late, double an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -62,6 +63,12 @@ class RankingComplete(Event):
 def pattern(event: type[Event]) -> dict[str, Any]:
     """The EventBridge pattern that matches this event of this stage alone."""
     return {"source": [SOURCE], "detail-type": [event.detail_type], "detail": {"stage": [settings().stage]}}
+
+
+def correlate(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Middleware: what a handler logs and publishes carries the id of the request that began it all."""
+    with log.correlation(event.to_dict().get("detail", {}).get("correlation")):
+        return get_response(event)
 
 
 def publish(*events: Event) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from chalicelib.features.schema import PROPERTIES
 
@@ -138,7 +138,9 @@ class Slots(Answer):
 
 
 class Process(Request):
-    properties: Annotated[list[Property], Meta(min_length=1, max_length=5)] = list(PROPERTIES)  # type: ignore[arg-type]
+    properties: Annotated[list[Property], Meta(min_length=1, max_length=5)] = field(
+        default_factory=lambda: list(PROPERTIES)  # type: ignore[arg-type]
+    )
     use_queue: bool = True
 
 

@@ -266,6 +266,8 @@ def refuse(error: Exception) -> Response:
     if known.field:
         body["field"] = known.field
     headers = {} if known.retry_after is None else {"Retry-After": str(known.retry_after)}
+    if known.STATUS_CODE == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return json_response(msgspec.json.encode({"error": body}), known.STATUS_CODE, headers)
 
 

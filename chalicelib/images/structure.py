@@ -11,9 +11,11 @@ from itertools import accumulate
 MAX_STEPS = 250_000
 _STEPS_OF_A_PROFILE = MAX_STEPS // 5  # each may be inflated to a megabyte
 _STEPS_OF_A_SCAN = MAX_STEPS // 50  # each passes over every pixel; progressive photographs have about ten
+_STEPS_OF_EXIF = MAX_STEPS // 20  # each is appended to a copy of those before
 
 _JPEG_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+_JPEG_EXIF = b"Exif\0\0"
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 _TIFF_BYTES = {1, 2, 7}  # types that a reader takes as one string
 _TIFF_OFFSETS = {273, 279, 324, 325}  # strips and tiles
@@ -60,12 +62,12 @@ def _jpeg(data: bytes) -> Iterator[int]:
     at, in_scan = 2, False
     while marker := _JPEG_MARKER.search(data, at):
         yield 1 if in_scan else 1 + marker.start() - at
-        kind = data[marker.start() + 1]
+        kind, at = data[marker.start() + 1], marker.end()
         if kind == _JPEG_END:
             return
         in_scan = in_scan or kind == _JPEG_SCAN
-        yield _STEPS_OF_A_SCAN * (kind == _JPEG_SCAN)
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+        yield _STEPS_OF_A_SCAN * (kind == _JPEG_SCAN) + _STEPS_OF_EXIF * data.startswith(_JPEG_EXIF, at + 2)
+        at += int.from_bytes(data[at : at + 2], "big")
     yield 0 if in_scan else len(data) - at
 
 

@@ -40,6 +40,7 @@ _READERS = {
 }
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "avif": "AVIF", "gif": "GIF", "tiff": "TIFF"}
 _ORIENTATION, _EXIF_IFD, _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x0112, 0x8769, 0x9003, 0x9011
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _FIRST_PHOTOGRAPH = 1826
 _PILLOW = re.compile(r"PIL\.")
 
@@ -74,6 +75,7 @@ def prepare(data: bytes) -> Prepared:
     with _unusable_if_unreadable(data, kind):
         image = _open(data, kind)
         _check_size(*image.size)
+        _check_tiles(image)
         small, original = _reduced(image)
     orientation, captured_at = _exif(image)
     upright = _upright(_srgb(_flat(small), image.info.get("icc_profile")), orientation)
@@ -106,6 +108,13 @@ def _check_size(width: int, height: int) -> None:
         raise Unusable(f"The image is {width} x {height} pixels; the limit for one side is {MAX_SIDE}.")
     if width * height > MAX_PIXELS:
         raise Unusable(f"The image has {width * height / 1e6:.0f} megapixels; the limit is {MAX_PIXELS / 1e6:.0f}.")
+
+
+def _check_tiles(image: "ImageFile") -> None:
+    """A small TIFF may announce a tile of gigabytes, and libtiff believes it."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0) > MAX_PIXELS:
+        raise Unusable("The TIFF file has tiles larger than an image may be.")
 
 
 @contextmanager

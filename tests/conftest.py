@@ -1,0 +1,39 @@
+"""Fixtures: the stage's settings, real photos, and one local cloud for all tests that speak HTTP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything reads the settings. Tests that need a running cloud get its own environment from `cloud.env`.
+os.environ.update(
+    PROOFSHEET_STAGE="local",
+    PROOFSHEET_MEDIA_BUCKET="proofsheet-local-media-000000000000",
+    PROOFSHEET_NOTICES_TOPIC="arn:aws:sns:us-east-1:000000000000:proofsheet-local-notices",
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_EC2_METADATA_DISABLED="true",
+    OPENBLAS_NUM_THREADS="1",
+)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of sample photographs that scikit-image carries."""
+    import skimage
+
+    return Path(skimage.__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A running local cloud on free ports, as `make run` starts it; `.base_url` and `.env` lead to it."""
+    from localcloud.run import Ports, cloud
+
+    with cloud(tmp_path_factory.mktemp("cloud"), Ports.free(), visibility_seconds=10) as running:
+        yield running

@@ -1,0 +1,44 @@
+"""The OpenAPI document against the running service, by a tester that nobody here wrote."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+import app
+from chalicelib import openapi
+
+DOCUMENT = openapi.document(app.api.endpoints)
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def test_the_served_document_is_made_from_the_routes(cloud):
+    assert requests.get(f"{cloud.base_url}/openapi.json", timeout=10).json() == DOCUMENT
+
+
+def test_every_route_is_described(contract):
+    described = {(method.upper(), path) for path, methods in contract["paths"].items() for method in methods}
+    routed = {(method, path) for path, methods in app.app.routes.items() for method in methods}
+    assert described == routed
+    assert all(operation["summary"] for methods in contract["paths"].values() for operation in methods.values())
+
+
+def test_the_docs_page_and_its_parts_are_served(cloud):
+    page = requests.get(f"{cloud.base_url}/docs", timeout=10)
+    script = requests.get(f"{cloud.base_url}/docs/docs.js", timeout=10)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert script.headers["Content-Type"].startswith("text/javascript")
+    assert requests.get(f"{cloud.base_url}/docs/secret.txt", timeout=10).status_code == 404
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@pytest.mark.timeout(300)
+def test_no_request_gets_an_undocumented_answer(case, cloud, member):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tester's own
+        case.call_and_validate(base_url=cloud.base_url, headers={"Authorization": f"Bearer {member.token}"}, timeout=30)
