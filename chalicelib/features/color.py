@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from chalicelib.features.exposure import Shares, entropy
+from chalicelib.features.schema import HUES
 
 if TYPE_CHECKING:
     from chalicelib.features.luma import Pixels, Plane
     from chalicelib.features.photo import Photo
 
-HUES = (
-    "red", "orange", "yellow", "lime", "green", "spring", "cyan", "azure", "blue", "violet", "magenta", "rose",
-)  # fmt: skip
 PALETTE_SIZE = 5
 _ANGLES = np.arange(256) * (2 * np.pi / 256)
+# From 0.86 of the turn (near magenta) over red to 0.19 (near lime).
 _WARM = np.abs((_ANGLES / (2 * np.pi) - 0.025 + 0.5) % 1 - 0.5) < 0.165
 
 
@@ -84,7 +83,7 @@ def hues(hsv: Hsv) -> dict[str, float]:
     """How chroma is spread over the color wheel.
 
     Shares (0-1) of twelve 30 degree sectors, the first centered on red; their entropy (bits, 0-3.6); concentration
-    (length of the mean hue vector, 0-1; Mardia's circular statistics); warm share (0-1); complementary contrast
+    (the mean resultant length of circular statistics, 0-1); warm share (0-1); complementary contrast
     (0-0.5) and warm-cold contrast (0-1), two of the seven contrasts of Itten, "The Art of Color". A gray photo has 0
     everywhere.
     """
@@ -138,7 +137,7 @@ def skin(rgb: Pixels) -> float:
 def palette(image: Image.Image) -> list[dict[str, Any]]:
     """At most five dominant colors, commonest first: [{"hex": "#rrggbb", "share": 0-1}]; shares sum to 1.
 
-    The octree of Gervautz and Purgathofer, "A simple method for color quantization", 1988, as Pillow has it.
+    Pillow's variation of the octree of Gervautz and Purgathofer, "A simple method for color quantization", 1988.
     """
     # Pillow's median cut: 20 ms; its octree: 0.4 ms, and its colors are as far apart.
     found = image.quantize(PALETTE_SIZE, Image.Quantize.FASTOCTREE)

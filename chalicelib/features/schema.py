@@ -51,6 +51,28 @@ VALDEZ = "Valdez and Mehrabian 1994"
 VIOLA = "Viola and Jones 2001"
 WANG = "Wang, Sheikh and Bovik 2002"
 
+SOURCES = {
+    BRISQUE: "No-reference image quality assessment in the spatial domain",
+    CRETE: "The blur effect: perception and estimation with a new no-reference perceptual blur metric",
+    DATTA: "Studying aesthetics in photographic images using a computational approach",
+    HASLER: "Measuring colorfulness in natural images",
+    HOU: "Saliency detection: a spectral residual approach",
+    IMMERKAER: "Fast noise variance estimation",
+    ITTEN: "of its seven contrasts, two",
+    KE: "The design of high-level features for photo quality assessment",
+    KOVAC: "Human skin color clustering for face detection",
+    MACHADO: "Computerized measures of visual complexity",
+    MELMER: "From regular text to artistic writing and artworks: Fourier statistics of images with low and high "
+    "aesthetic appeal",
+    OWN: "we know no paper to credit",
+    PECH: "Diatom autofocusing in brightfield microscopy: a comparative study",
+    REDIES: "High entropy of edge orientations characterizes visual artworks from diverse cultural backgrounds",
+    TAN: "EfficientNet: rethinking model scaling for convolutional neural networks",
+    VALDEZ: "Effects of color on emotions",
+    VIOLA: "Rapid object detection using a boosted cascade of simple features",
+    WANG: "No-reference perceptual quality assessment of JPEG compressed images",
+}
+
 QUALITY = (
     Feature("resolution", "quality", "log10 megapixels", -6, 1.7, DATTA, "Size of the original."),
     Feature("luma_mean", "quality", "luma", 0, 1, DATTA, "Mean brightness."),
@@ -117,7 +139,7 @@ def _naturalness(scale: int) -> tuple[Feature, ...]:
     return contrast + tuple(feature for four in products for feature in four)
 
 
-_HUES = ("red", "orange", "yellow", "lime", "green", "spring", "cyan", "azure", "blue", "violet", "magenta", "rose")
+HUES = ("red", "orange", "yellow", "lime", "green", "spring", "cyan", "azure", "blue", "violet", "magenta", "rose")
 
 COLOR = (
     Feature("colorfulness", "color", "1/255", 0, 1.2, HASLER, "Perceived colorfulness; 1 is vivid."),
@@ -127,7 +149,7 @@ COLOR = (
     Feature("chroma_mean", "color", "chroma", 0, 1, OWN, "Mean chroma: saturation times value."),
     *(
         Feature(f"hue_{hue}", "color", "share", 0, 1, DATTA, f"Share of the chroma within 15 degrees of {hue}.")
-        for hue in _HUES
+        for hue in HUES
     ),
     Feature("hue_entropy", "color", "bits", 0, 3.6, OWN, "How evenly the twelve hues are used."),
     Feature("hue_concentration", "color", "length", 0, 1, OWN, "Length of the mean hue vector: 1 is a single hue."),

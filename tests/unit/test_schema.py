@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -25,6 +28,16 @@ def test_every_feature_belongs_to_a_property_and_properties_stand_in_order():
     assert tuple(in_order) == schema.PROPERTIES
 
 
+def test_every_source_is_the_source_of_something():
+    assert {feature.source for feature in schema.FEATURES} == set(schema.SOURCES)
+
+
+def test_the_schema_loads_nothing_heavy():
+    code = "import chalicelib.features.schema, sys; print({'numpy', 'scipy', 'PIL'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "set()"
+
+
 def test_the_handcrafted_properties_have_98_floats():
     assert sum(len(schema.names(name)) for name in ("quality", "color", "composition")) == 98
 
@@ -33,7 +46,7 @@ def test_the_handcrafted_properties_have_98_floats():
 def test_every_feature_says_its_unit_range_source_and_meaning(feature):
     assert feature.low < feature.high
     assert feature.unit
-    assert feature.source
+    assert feature.source in schema.SOURCES
     assert feature.text.endswith(".")
     assert "|" not in feature.text
 
