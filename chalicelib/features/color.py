@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from chalicelib.features.photo import Photo
 
 PALETTE_SIZE = 5
-_ANGLES = np.arange(256) * (2 * np.pi / 256)
+_TURN = np.arange(256) / 255
+_ANGLES = 2 * np.pi * _TURN
 # From 0.86 of the turn (near magenta) over red to 0.19 (near lime).
-_WARM = np.abs((_ANGLES / (2 * np.pi) - 0.025 + 0.5) % 1 - 0.5) < 0.165
+_WARM = np.abs((_TURN - 0.025 + 0.5) % 1 - 0.5) < 0.165
 
 
 @dataclass(frozen=True)
 class Hsv:
-    """Hue (uint8, 256 to the turn), saturation, value and chroma (float32, 0-1), each (height, width)."""
+    """Hue (uint8, 255 to the turn), saturation, value and chroma (float32, 0-1), each (height, width)."""
 
     hue: NDArray[np.uint8]
     saturation: Plane
@@ -102,7 +103,7 @@ def hues(hsv: Hsv) -> dict[str, float]:
 
 
 def _sectors(wheel: Shares) -> Shares:
-    return np.bincount(np.floor(np.arange(256) * (12 / 256) + 0.5).astype(np.intp) % 12, wheel, minlength=12)
+    return np.bincount(np.floor(_TURN * 12 + 0.5).astype(np.intp) % 12, wheel, minlength=12)
 
 
 def variety(rgb: Pixels) -> dict[str, float]:
