@@ -7,7 +7,7 @@ from typing import Any
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-KEY = "local"
+KEY = "test"  # the one access key that the emulator takes in a signed address
 
 
 @cache
