@@ -120,6 +120,11 @@ def tiff_of_rationals(count: int) -> bytes:
     return tiff([(282, 5, count, 26)], bytes(8 * count))
 
 
+def tiff_of_one_tile(side: int) -> bytes:
+    size = [(256, 4, 1, 64), (257, 4, 1, 48), (258, 3, 1, 8), (259, 3, 1, 5), (262, 3, 1, 1)]
+    return tiff([*size, (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 134), (325, 4, 1, 1000)], bytes(2000))
+
+
 def truncated(kind: str) -> bytes:
     whole = sample(kind, 400, 300)
     return whole[: len(whole) // 2]
@@ -167,11 +172,13 @@ HOSTILE = (
     BadImage("PNG of many text bombs", lambda: png_with(png_chunk(b"zTXt", b"a\0\0" + bomb(10**6)) * 9000), "unpacks"),
     BadImage("JPEG of millions of comments", lambda: jpeg_with(b"\xff\xfe\0\2" * 6_000_000), "parts"),
     BadImage("JPEG of millions of EXIF", lambda: jpeg_with(b"\xff\xe1\0\x0aExif\0\0ab" * 2_000_000), "parts"),
+    BadImage("JPEG of full EXIF", lambda: jpeg_with((b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)) * 370), "parts"),
     BadImage("JPEG of fill bytes", lambda: jpeg_with(b"\xff" * NEARLY_THE_LIMIT), "parts"),
     BadImage("JPEG of thousands of scans", lambda: jpeg_of_scans(3000), "parts"),
     BadImage("GIF of millions of comments", lambda: gif_with(b"\x21\xfe\1a\0" * 4_800_000), "parts"),
     BadImage("GIF of one endless comment", lambda: gif_with(b"\x21\xfe" + b"\1a" * 12_000_000 + b"\0"), "parts"),
     BadImage("GIF of zero bytes", lambda: gif_with(bytes(NEARLY_THE_LIMIT)), "parts"),
+    BadImage("TIFF of one enormous tile", lambda: tiff_of_one_tile(46_000), "tiles"),
     BadImage("TIFF of millions of strips", lambda: tiff_of_strips(6_000_000), "parts"),
     BadImage("TIFF of strips in bytes", lambda: tiff_of_strips(NEARLY_THE_LIMIT, field_type=1), "parts"),
     BadImage("BigTIFF of a million tags", lambda: bigtiff_of_tags(1_100_000), "parts"),

@@ -140,11 +140,11 @@ def _reason(error: Exception, data: bytes, kind: str) -> str:
 def _ignore_pillow_warnings() -> None:
     """Pillow warns about odd metadata, which is none of our caller's business.
 
-    `warnings.catch_warnings` would swap a global list under the feet of other threads; one more filter at its front
-    is safe, and is put there again only when somebody (a test runner) has restored an older list.
+    `warnings.catch_warnings` would swap a global list under the feet of other threads. One more filter is safe, and is
+    added again only when somebody (a test runner) has restored an older list.
     """
-    if not any(each[3] is _PILLOW for each in warnings.filters):
-        warnings.filters.insert(0, ("ignore", None, Warning, _PILLOW, 0))  # type: ignore[attr-defined]
+    if not any(each[3] == _PILLOW for each in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
 
 
 def _reduced(image: "ImageFile") -> tuple["Image", tuple[int, int]]:
