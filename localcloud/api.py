@@ -101,7 +101,7 @@ class Handler(ChaliceRequestHandler):  # type: ignore[misc]
         else:
             self._reply(status, headers, body)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = _generic_handle  # noqa: N815
 
     def _respond(self) -> tuple[int, dict[str, Any], bytes]:
         body = self._body()

@@ -124,8 +124,15 @@ def _settled(cloudformation: Any, stack: str, patience: float = 30.0) -> dict[st
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return found
         if status.endswith(("_FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
-            raise StaleStateError(f"{status}: {found.get('StackStatusReason', 'no reason given')}")
+            raise StaleStateError(_first_failure(cloudformation, stack) or status)
         time.sleep(0.05)
+
+
+def _first_failure(cloudformation: Any, stack: str) -> str | None:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    first = failed[-1] if failed else {}
+    return first.get("ResourceStatusReason")
 
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:
