@@ -132,7 +132,7 @@ def _write_key(item: Item) -> contract.WriteKey:
 
 def _page(items: list[Item], paging: contract.Paging) -> tuple[list[Item], str | None]:
     """An account has a handful of keys, so one partition read is the whole list; ids come in ascending order."""
-    left = [item for item in items if paging.cursor is None or item["sk"] > paging.cursor]
+    left = [item for item in items if not paging.cursor or item["sk"] > paging.cursor]
     shown = left[: paging.limit]
     return shown, shown[-1]["sk"] if len(left) > len(shown) else None
 

@@ -219,11 +219,20 @@ def read_body(endpoint: Endpoint, request: Any) -> Any:
     if len(raw) > MAX_JSON_BYTES:
         raise TooLarge("A JSON body takes at most 1 MiB.")
     try:
-        return msgspec.json.decode(raw, type=endpoint.body)
+        return msgspec.convert(whole(msgspec.json.decode(raw)), endpoint.body)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not valid JSON: {error}") from None
+
+
+def whole(value: Any) -> Any:
+    """JSON knows no integers: 5.0 is 5, as JSON Schema has it and as some clients write it."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return {name: whole(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _check_type(request: Any, accepted: tuple[str, ...]) -> None:

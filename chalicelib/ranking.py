@@ -164,7 +164,7 @@ def delete(store: AccountStore, identifier: str) -> None:
 
 
 def page(store: AccountStore, paging: contract.Paging) -> contract.Rankings:
-    found = store.page("ranking", paging.limit, paging.cursor)
+    found = store.page("ranking", paging.limit, paging.cursor or None)
     return contract.Rankings(items=[summarize(item) for item in found.items], next=found.next)
 
 

@@ -101,7 +101,7 @@ class Handler(ChaliceRequestHandler):  # type: ignore[misc]
         else:
             self._reply(status, headers, body)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = _generic_handle  # noqa: N815
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
 
     def _respond(self) -> tuple[int, dict[str, Any], bytes]:
         body = self._body()
@@ -181,10 +181,21 @@ class Handler(ChaliceRequestHandler):  # type: ignore[misc]
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """A malformed or unknown request line or header block."""
+        if code == 501 and self._refuse_method():
+            return
         status = {501: 405, 505: 400}.get(int(code), int(code))
         if self.request_version == "HTTP/0.9":
             self.request_version = "HTTP/1.1"
         self._refuse(status, message or "The request cannot be understood.", close=True)
+
+    def _refuse_method(self) -> bool:
+        """A method that http.server does not know is refused like one that the route does not take."""
+        try:
+            self._require_route()
+        except RefusedError as refusal:
+            self._refuse(refusal.status, str(refusal), refusal.headers, close=True)
+            return True
+        return False
 
     def handle_expect_100(self) -> bool:
         """Refuse a body that is too large before it is sent."""

@@ -10,5 +10,7 @@ def view(store: AccountStore, image: str) -> contract.Image:
 
 
 def page(store: AccountStore, query: contract.ImageQuery) -> contract.Images:
-    found = store.page("image", query.limit, query.cursor, collection=query.collection, state=query.state)
+    found = store.page(
+        "image", query.limit, query.cursor or None, collection=query.collection or None, state=query.state or None
+    )
     return contract.Images(items=[record.view(store.account, item) for item in found.items], next=found.next)

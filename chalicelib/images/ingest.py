@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import aws, log
-from chalicelib.contract import MAX_BYTES
 from chalicelib.features.schema import PROPERTIES
 from chalicelib.images import lifecycle, record, removal
-from chalicelib.images.working_copy import Unusable, prepare
+from chalicelib.images.working_copy import MAX_BYTES, Unusable, prepare
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore, ConditionFailed, Item
 

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import aws, contract, ids
 from chalicelib.errors import TooLarge, UnsupportedType
 from chalicelib.images import record
+from chalicelib.images.working_copy import MAX_BYTES
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 
@@ -25,7 +26,7 @@ def open_slots(store: AccountStore, request: contract.NewImages, now: float) -> 
 def _check(file: contract.NewFile, field: str) -> None:
     if file.content_type not in contract.IMAGE_TYPES:
         raise UnsupportedType(f"{file.content_type or 'An empty type'} is not accepted.", field=f"{field}.content_type")
-    if file.size > contract.MAX_BYTES:
+    if file.size > MAX_BYTES:
         raise TooLarge("An image takes at most 25 MB.", field=f"{field}.size")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from chalicelib.contract import MAX_BYTES
+from chalicelib.images.working_copy import MAX_BYTES
 from tests.bad_images import BAD
 
 FILE = {"name": "a.jpg", "content_type": "image/jpeg", "size": 100}
@@ -50,11 +50,6 @@ def test_s3_refuses_another_type(member, jpeg):
 def test_s3_refuses_another_key(member, jpeg):
     slot = open_slot(member, jpeg)
     assert member.send(slot, jpeg, key=slot["upload"]["fields"]["key"] + "x").status_code == 403
-
-
-def test_s3_refuses_a_forged_signature(member, jpeg):
-    slot = open_slot(member, jpeg)
-    assert member.send(slot, jpeg, **{"x-amz-signature": "0" * 64}).status_code == 403
 
 
 def test_an_unused_slot_waits_and_shows_nothing(member):
