@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in numpy alone: an embedding and ImageNet class scores of a photograph in about 25 ms.
+"""EfficientNet-Lite0 in numpy alone: an embedding and ImageNet class scores of a photograph in about 30 ms.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; the Lite variant has no
 squeeze-and-excitation and uses ReLU6. A neural network runtime would not fit into the bundle beside scipy and
