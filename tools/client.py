@@ -22,6 +22,7 @@ import requests
 
 from chalicelib import contract
 from chalicelib.images import sniff
+from chalicelib.images.working_copy import MAX_BYTES
 from tools.transport import Refused, Stalled, Transport
 
 SLOTS_A_CALL = 100
@@ -265,7 +266,7 @@ def _sendable(files: Sequence[Path], unsendable: dict[Path, Sent]) -> Iterator[t
         kind = content_type(file, head)
         if not size or kind is None:
             unsendable[file] = Sent(file, None, sniff.refusal(head))
-        elif size > contract.MAX_BYTES:
+        elif size > MAX_BYTES:
             unsendable[file] = Sent(file, None, "An image takes at most 25 MB.")
         else:
             yield file, kind, size

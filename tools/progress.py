@@ -18,11 +18,12 @@ class Lines:
 
     def __init__(self) -> None:
         self.next = 0.0
+        self.last = -1
 
     def show(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if done == total or now >= self.next:
-            self.next = now + SECONDS_BETWEEN_LINES
+        if done != self.last and (done == total or now >= self.next):
+            self.next, self.last = now + SECONDS_BETWEEN_LINES, done
             print(f"{step}: {done} of {total}", file=sys.stderr, flush=True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import contract
+from chalicelib.images.working_copy import MAX_BYTES
 from tests.unit.tiny_api import TinyApi, tiny_api
 from tools import client as module
 from tools.client import Client, plain
@@ -86,7 +86,7 @@ def test_a_file_that_a_whole_call_would_be_refused_for_is_not_announced(
 def test_a_file_over_the_limit_is_not_announced(client: Client, tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     large.touch()
-    os.truncate(large, contract.MAX_BYTES + 1)
+    os.truncate(large, MAX_BYTES + 1)
     [sent] = client.upload([large])
     assert sent.reason == "An image takes at most 25 MB."
 
