@@ -282,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--invoke-port", type=int, default=Ports.invoke, help="of the Invoke endpoint (4567)")
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="folder that keeps data between runs")
     parser.add_argument("--project", type=Path, default=ROOT, help="folder with app.py")
+    parser.add_argument("--demo", action="store_true", help="rank the sample photos first")
     parser.add_argument("--once", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command, then stop")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -291,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with cloud(options.state, ports, options.project) as local:
                 return _run_once(options.once, local)
         with cloud(options.state, ports, options.project, watch=_say) as local:
-            return _serve(local)
+            return _serve(local, demo=options.demo)
     except (StartError, PortInUseError, StaleStateError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
@@ -309,10 +310,12 @@ def _run_once(command: list[str], local: Cloud) -> int:
         return 127
 
 
-def _serve(local: Cloud) -> int:
+def _serve(local: Cloud, *, demo: bool) -> int:
     """Until Ctrl-C, SIGTERM or the emulator's death."""
-    _say(f"Proofsheet is at {local.base_url}, its logs in {local.logs}. Ctrl-C stops it.")
     try:
+        if demo:
+            _demonstrate(local)
+        _say(f"Proofsheet is at {local.base_url}, its logs in {local.logs}. Ctrl-C stops it.")
         while local.failure is None:
             time.sleep(0.3)
     except KeyboardInterrupt:
@@ -323,6 +326,16 @@ def _serve(local: Cloud) -> int:
         return 0
     print(local.failure, file=sys.stderr)
     return 1
+
+
+def _demonstrate(local: Cloud) -> None:
+    from tools import demo
+    from tools.transport import ApiError
+
+    try:
+        demo.main(local.base_url, local.env)
+    except ApiError as error:
+        print(f"The demo ended early: {error}", file=sys.stderr)
 
 
 def _say(sentence: str) -> None:

@@ -71,6 +71,7 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
         "PROOFSHEET_MEDIA_BUCKET": outputs["MediaBucket"],
         "PROOFSHEET_USER_POOL": outputs["UserPool"],
         "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
+        "PROOFSHEET_NOTICES_TOPIC": outputs["NoticesTopic"],
         "AWS_ENDPOINT_URL": endpoint,
         # The app's functions run in the dispatcher, not in the emulator.
         "AWS_ENDPOINT_URL_LAMBDA": invoke_url,

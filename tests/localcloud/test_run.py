@@ -67,23 +67,24 @@ def test_an_app_that_does_not_load_is_named(tmp_path):
 # One long life
 
 
-def processes_of(state):
-    """The pids of the processes whose command line or working log names the state folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if any(str(state) in word for word in words):
-            found.append(int(entry.parent.name))
-    return found
+def processes_of(folder):
+    """The pids of the processes that work in a folder, or have it in their arguments or environment."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if str(folder) in traces(entry)]
+
+
+def traces(entry):
+    try:
+        texts = [(entry / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ")]
+        return " ".join([str((entry / "cwd").readlink()), *texts])
+    except OSError:
+        return ""
 
 
 class Life:
     """A supervisor as `make run` starts it, on a copy of the sample app."""
 
     def __init__(self, folder):
+        self.folder = folder
         self.project = folder / "project"
         self.state = folder / "state"
         shutil.copytree(SAMPLE, self.project)
@@ -138,7 +139,7 @@ def test_no_child_outlives_a_killed_supervisor_and_the_state_is_saved(life):
     write(life, "saved")
     life.process.send_signal(signal.SIGKILL)
     life.process.wait()
-    eventually(lambda: not processes_of(life.state), 20)
+    eventually(lambda: not processes_of(life.folder), 20)
     for port in (life.ports.api, life.ports.emulator, life.ports.invoke):
         processes.require_free(port, "test")
     assert '"saved"' in (life.state / "emulator" / "services" / "dynamodb.json").read_text()
@@ -156,7 +157,7 @@ def test_it_stops_when_asked_and_a_command_run_once_finds_what_it_kept(life):
     write(life, "kept")
     life.process.send_signal(signal.SIGINT)
     assert life.process.wait(20) == 0
-    assert not processes_of(life.state)
+    assert not processes_of(life.folder)
     assert not (life.state / "env.json").exists()
     finished = run(life.ports, life.state, "--once", sys.executable, "-c", READ)
     assert finished.returncode == 7, finished.stderr
