@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import secrets
+import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -33,6 +32,8 @@ def _verifier() -> auth.TokenVerifier:
 
 def account_id(sub: str) -> str:
     """The account of a Cognito user: derived, so that two first requests at once make one account, not two."""
+    import hashlib
+
     return "a" + base64.b32encode(hashlib.sha256(sub.encode()).digest())[:16].decode().lower()
 
 
@@ -101,7 +102,7 @@ def revoke_api_key(principal: Principal, key_id: str) -> None:
 
 
 def create_write_key(principal: Principal, request: contract.NewWriteKey) -> contract.WriteKey:
-    key = f"wk{principal.account}{secrets.token_hex(8)}"
+    key = f"wk{principal.account}{os.urandom(8).hex()}"
     item = {
         "id": key,
         "name": request.name,
@@ -153,6 +154,8 @@ def replay(principal: Principal, key: str, digest: str, make: Callable[[], bytes
     Raises Conflict for another request under the same key, or while the first is still running. A run that died leaves
     a lease that ends, after which the request runs again.
     """
+    import hashlib
+
     store, name, now = AccountStore(principal.account), hashlib.sha256(key.encode()).hexdigest(), int(time.time())
     started = {"digest": digest, "lease": now + LEASE_SECONDS, "expires": now + ANSWER_SECONDS}
     try:

@@ -18,15 +18,14 @@ their texts may hold some.
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
+import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from chalicelib.errors import Unauthorized, Unavailable
 
@@ -49,8 +48,7 @@ API_KEY_ID = re.compile(r"a[a-z2-7]{24}")
 API_KEY = re.compile(r"ps_(a[a-z2-7]{24})_([a-z2-7]{52})")
 
 
-@dataclass(frozen=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """Who acts, for which account, and what they may do."""
 
     account: str
@@ -58,8 +56,7 @@ class Principal:
     roles: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Claims:
+class Claims(msgspec.Struct, frozen=True):
     """What a verified token says.
 
     sub: the user's lasting id in the pool; the only one of these to remember a user by.
@@ -78,8 +75,7 @@ class Claims:
         return frozenset({MEMBER}) | (self.groups & {ADMIN})
 
 
-@dataclass(frozen=True)
-class ApiKey:
+class ApiKey(msgspec.Struct, frozen=True):
     """An API key as it is stored.
 
     id: the account id ("a" and 16 characters of base 32) and 8 more, so that a key names its account.
@@ -90,7 +86,10 @@ class ApiKey:
     id: str
     user: str
     roles: frozenset[str]
-    digest: str = field(repr=False)
+    digest: str
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.id})"  # whatever prints it, no log shall hold the digest
 
     @property
     def account(self) -> str:
@@ -156,6 +155,8 @@ def account_of(key_id: str) -> str:
 
 
 def _key_holder(text: str, keys: Callable[[str], ApiKey | None]) -> Principal:
+    import hmac
+
     key_id, secret = parse_api_key(text)
     key = keys(key_id)
     if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
@@ -164,12 +165,14 @@ def _key_holder(text: str, keys: Callable[[str], ApiKey | None]) -> Principal:
 
 
 def _digest(secret: str) -> str:
+    import hashlib
+
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _random_letters(size: int) -> str:
     """`size` random bytes in lower-case base 32: no underscore, no padding, no look-alikes 0, 1 and 8."""
-    return base64.b32encode(secrets.token_bytes(size)).decode().rstrip("=").lower()
+    return base64.b32encode(os.urandom(size)).decode().rstrip("=").lower()
 
 
 # Cognito tokens

@@ -7,7 +7,6 @@ never pixels; whoever handles one reads the state for itself, so late, double an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, ClassVar
 
@@ -22,31 +21,32 @@ VERSION = 1
 EVENTS_A_CALL = 10
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     account: str
     detail_type: ClassVar[str]
 
     def detail(self) -> dict[str, Any]:
-        return {"version": VERSION, "stage": settings().stage, "correlation": _correlation(), **asdict(self)}
+        return {
+            "version": VERSION,
+            "stage": settings().stage,
+            "correlation": _correlation(),
+            **msgspec.structs.asdict(self),
+        }
 
 
-@dataclass(frozen=True)
-class ProcessImageRequest(Event):
+class ProcessImageRequest(Event, frozen=True):
     detail_type: ClassVar[str] = "Process Image Request"
     image: str
     properties: tuple[str, ...]
     use_queue: bool = True
 
 
-@dataclass(frozen=True)
-class ImageProcessed(Event):
+class ImageProcessed(Event, frozen=True):
     detail_type: ClassVar[str] = "Image Processed"
     image: str
 
 
-@dataclass(frozen=True)
-class ImageScored(Event):
+class ImageScored(Event, frozen=True):
     """The image has a score by `model`; or, with `model` empty, it failed and never will."""
 
     detail_type: ClassVar[str] = "Image Scored"
@@ -54,8 +54,7 @@ class ImageScored(Event):
     model: str
 
 
-@dataclass(frozen=True)
-class RankingComplete(Event):
+class RankingComplete(Event, frozen=True):
     detail_type: ClassVar[str] = "Ranking Complete"
     ranking: str
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from chalicelib.features.schema import PROPERTIES
-from chalicelib.images.working_copy import MAX_BYTES
+from chalicelib.images.limits import MAX_BYTES
 
 MAX_SCORE_BYTES = 4 * 1024 * 1024
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")

@@ -6,10 +6,8 @@ and feeds the OpenAPI document, so that the contract and the code cannot drift a
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal
 
@@ -56,8 +54,7 @@ THROTTLES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request, checked: the caller, the decoded body and query, and the raw bytes where a route takes those."""
 
     principal: Principal
@@ -72,8 +69,7 @@ class Call:
         return AccountStore(self.principal.account)
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """The declaration of a route, as the OpenAPI document reads it."""
 
     method: str
@@ -90,7 +86,6 @@ class Endpoint:
     refuses: tuple[int, ...] = ()
 
 
-@dataclass
 class Api:
     """Routes of a Chalice app with authorization, validation and one error shape.
 
@@ -98,17 +93,21 @@ class Api:
     replay: (principal, key, digest of the request, make) -> body; runs `make` once for an Idempotency-Key.
     """
 
-    app: Chalice
-    authorize: Callable[[str | None], Principal]
-    replay: Callable[[Principal, str, str, Callable[[], bytes]], bytes]
-    endpoints: list[Endpoint] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.app.api.cors = CORS
+    def __init__(
+        self,
+        app: Chalice,
+        authorize: Callable[[str | None], Principal],
+        replay: Callable[[Principal, str, str, Callable[[], bytes]], bytes],
+    ):
+        self.app = app
+        self.authorize = authorize
+        self.replay = replay
+        self.endpoints: list[Endpoint] = []
+        app.api.cors = CORS
         # API Gateway looks only at the first type in Accept, so images need the binary type "*/*"; Chalice then
         # refuses a client without Accept, hence the middleware (aws/chalice 391, 1095, 1523).
-        self.app.api.binary_types = ["*/*"]
-        self.app.middleware("http")(accept_any)
+        app.api.binary_types = ["*/*"]
+        app.middleware("http")(accept_any)
 
     def get(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return self._route("GET", path, declared)
@@ -160,7 +159,7 @@ class Api:
 
         key = request.headers.get("idempotency-key") if endpoint.method == "POST" and endpoint.body else None
         if key is not None:
-            digest = hashlib.sha256(f"{endpoint.method} {request.path}\n".encode() + request.raw_body).hexdigest()
+            digest = _digest(endpoint, request)
             return json_response(self.replay(call.principal, idempotency_key(key), digest, encode), endpoint.status)
         result = endpoint.view(call, **path_values)
         if isinstance(result, Response):
@@ -177,6 +176,12 @@ class Api:
         if endpoint.access not in principal.roles:
             raise Forbidden(f"This needs the role {endpoint.access}.")
         return principal
+
+
+def _digest(endpoint: Endpoint, request: Any) -> str:
+    import hashlib
+
+    return hashlib.sha256(f"{endpoint.method} {request.path}\n".encode() + request.raw_body).hexdigest()
 
 
 def accept_any(request: Any, get_response: Callable[[Any], Response]) -> Response:

@@ -17,7 +17,7 @@ from chalicelib import bus, contract, ids
 from chalicelib.errors import NotFound, Unprocessable
 from chalicelib.images import record
 from chalicelib.scoring import catalog
-from chalicelib.scoring.model import beats
+from chalicelib.scoring.odds import beats
 from chalicelib.store import AccountStore, ConditionFailed, Item
 
 NOTHING = contract.Urls(preview=None, original=None)

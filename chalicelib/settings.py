@@ -12,14 +12,14 @@
 """
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 VERSION = "0.1.0"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     stage: str
     region: str
     media_bucket: str

@@ -17,12 +17,13 @@ another account's items, not even by mistake. Only the sweeper reads across acco
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
+
+import msgspec
 
 from chalicelib import aws
 from chalicelib.settings import settings
@@ -38,14 +39,12 @@ class ConditionFailed(Exception):
     """The item was not as the write demanded: somebody else was first, or it is gone."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     items: list[Item]
     next: str | None
 
 
-@dataclass(frozen=True)
-class AccountStore:
+class AccountStore(msgspec.Struct, frozen=True):
     """The items of one account. `kind` and `key` name a partition: ("image", id)."""
 
     account: str
@@ -177,7 +176,7 @@ def _write_all(requests: list[Any]) -> None:
 
 
 def sweep_shard(key: str) -> str:
-    return f"sweep/{hashlib.sha256(key.encode()).digest()[0] % SWEEP_SHARDS}"
+    return f"sweep/{crc32(key.encode()) % SWEEP_SHARDS}"
 
 
 def overdue(now: float, limit: int) -> Iterator[tuple[AccountStore, str, str]]:

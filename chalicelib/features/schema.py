@@ -7,8 +7,9 @@ of them means, takes a new SCHEMA_VERSION. docs/features.md is generated from he
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +20,7 @@ PROPERTIES = ("quality", "color", "composition", "content", "faces")
 EMBEDDING_SIZE = 1280
 
 
-@dataclass(frozen=True)
-class Feature:
+class Feature(msgspec.Struct, frozen=True):
     """One float of one property; no photo has a value outside `low` to `high`."""
 
     name: str

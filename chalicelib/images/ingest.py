@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import aws, log
 from chalicelib.features.schema import PROPERTIES
 from chalicelib.images import lifecycle, record, removal
-from chalicelib.images.working_copy import MAX_BYTES, Unusable, prepare
+from chalicelib.images.limits import MAX_BYTES
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore, ConditionFailed, Item
 
@@ -52,6 +52,8 @@ def _read(account: str, image: str) -> dict[str, Any] | None:
 
 
 def _take(store: AccountStore, image: str, upload: dict[str, Any], now: float) -> Item | None:
+    from chalicelib.images.working_copy import Unusable, prepare
+
     try:
         prepared = prepare(upload["data"])
     except Unusable as unusable:

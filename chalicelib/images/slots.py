@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import aws, contract, ids
 from chalicelib.errors import TooLarge, UnsupportedType
 from chalicelib.images import record
-from chalicelib.images.working_copy import MAX_BYTES
+from chalicelib.images.limits import MAX_BYTES
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 

@@ -19,14 +19,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from chalicelib.images import sniff, structure
+from chalicelib.images.limits import MAX_BYTES, MAX_PIXELS, MAX_SIDE
 
 if TYPE_CHECKING:
     from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
 
-MAX_BYTES = 25_000_000
-MAX_PIXELS = 50_000_000
-MAX_SIDE = 30_000
 MAX_EXIF_BYTES = 1_000_000
 LONG_SIDE = 512
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import msgspec
 
 from chalicelib import contract, features, ranking
 from chalicelib.errors import NotFound, TooLarge, Unprocessable
 from chalicelib.features import schema
-from chalicelib.images.working_copy import Unusable, prepare
 from chalicelib.scoring import catalog
 
 
 def score(data: bytes, model: str) -> contract.Entry:
     """Raises NotFound for an unknown model, TooLarge over 4 MB, Unprocessable for what is no usable image."""
-    from chalicelib.scoring.model import load_model
-
     from chalicelib.features.photo import Photo
+    from chalicelib.images.working_copy import Unusable, prepare
+    from chalicelib.scoring.model import load_model
 
     if model not in catalog.models():
         raise NotFound("There is no such model.", field="model")
@@ -28,4 +27,4 @@ def score(data: bytes, model: str) -> contract.Entry:
     photo = Photo.open(prepared.jpeg, prepared.width, prepared.height)
     properties = {prop: features.extract(prop, photo) for prop in schema.PROPERTIES}
     result = load_model(model).score(schema.vector(properties)[None])[0]
-    return ranking.entry(asdict(result), rank=1, beats_next=None, urls=ranking.NOTHING)
+    return ranking.entry(msgspec.to_builtins(result), rank=1, beats_next=None, urls=ranking.NOTHING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -58,6 +57,7 @@ def _score(store: AccountStore, item: Item, model: str) -> Score:
 
 def training_record(store: AccountStore, item: Item, model: str) -> TrainingRecord:
     import numpy as np
+
     from chalicelib.scoring.record import TrainingRecord
 
     properties: dict[str, Any] = record.properties(item)
@@ -77,7 +77,7 @@ def _record(store: AccountStore, image: str, model: str, result: Score) -> None:
             "image",
             image,
             f"SET #scores.#{model} = :score{settled}",
-            {"score": msgspec.json.encode(asdict(result)), "ready": "ready"},
+            {"score": msgspec.json.encode(result), "ready": "ready"},
             condition="#state = :ready",
         )
     except ConditionFailed:

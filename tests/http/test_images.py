@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from chalicelib.images.working_copy import MAX_BYTES
+from chalicelib.images.limits import MAX_BYTES
 from tests.bad_images import BAD
 
 FILE = {"name": "a.jpg", "content_type": "image/jpeg", "size": 100}

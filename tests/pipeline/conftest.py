@@ -46,9 +46,9 @@ def world(make_world: Callable[[int], World]) -> World:
 def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute each photo's real features and working copy once: thousands of schedules use the same few photos."""
     from chalicelib import features
-    from chalicelib.images import ingest
+    from chalicelib.images import working_copy
 
-    extract, prepare, known = features.extract, lru_cache(ingest.prepare), {}
+    extract, prepare, known = features.extract, lru_cache(working_copy.prepare), {}
 
     def remember(prop: str, photo: Any) -> dict[str, Any]:
         key = prop, photo.width, photo.height, hashlib.sha256(photo.rgb.tobytes()).digest()
@@ -57,7 +57,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         return known[key]
 
     monkeypatch.setattr(features, "extract", remember)
-    monkeypatch.setattr(ingest, "prepare", prepare)
+    monkeypatch.setattr(working_copy, "prepare", prepare)
 
 
 @pytest.fixture(scope="session")
