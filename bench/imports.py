@@ -1,7 +1,11 @@
-"""How long `import app` takes beside `import chalice`: CPU milliseconds of fresh interpreters, interleaved."""
+"""How long `import app` takes beside `import chalice`: CPU milliseconds of fresh interpreters, interleaved.
+
+Both from byte code: pip compiled chalice, the bundle ships ours compiled, and so it is compiled here first.
+"""
 
 from __future__ import annotations
 
+import compileall
 import json
 import statistics
 import subprocess
@@ -18,6 +22,8 @@ def python(code: str) -> str:
 
 
 def main() -> None:
+    compileall.compile_file("app.py", quiet=1)
+    compileall.compile_dir("chalicelib", quiet=1)
     modules = ("chalice", "app")
     for module in modules:
         python(TIMED.format(module=module))

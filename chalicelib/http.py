@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 from chalice.app import CaseInsensitiveMapping, Chalice, CORSConfig, Response
 
-from chalicelib import aws, ids, log, web
+from chalicelib import aws, ids, log
 from chalicelib.auth import Principal
 from chalicelib.errors import (
     BadRequest,
@@ -195,6 +195,8 @@ def json_response(body: bytes, status: int, headers: dict[str, str] | None = Non
 
 def asset(name: str) -> Response:
     """A file of the docs page; it loads nothing from another host, and may not."""
+    from chalicelib import web
+
     try:
         body, content_type = web.asset(name)
     except KeyError:
