@@ -220,10 +220,10 @@ def cloud(
 
 def _tend(local: Cloud, ended: threading.Event, watch: Callable[[str], None] | None) -> None:
     tell = watch or (lambda sentence: None)
-    sources = Sources(local.project)
+    files = WatchedFiles(local.project)
     told = None
     while not ended.wait(0.3):
-        if watch and sources.changed():
+        if watch and files.changed():
             tell("The code changed: reloading")
             local.reload()
         try:
@@ -253,7 +253,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-class Sources:
+class WatchedFiles:
     """The files whose change asks for a reload."""
 
     GLOBS = ("app.py", "chalicelib/**/*.py", ".chalice/*.json")

@@ -120,6 +120,14 @@ def write(life, key):
     client("s3", endpoint).put_object(Bucket=BUCKET, Key=key, Body=b"1")
 
 
+def sign_up(life):
+    """A trigger fires, so that the emulator has a Lambda process of its own."""
+    env = json.loads((life.state / "env.json").read_text())["env"]
+    cognito = client("cognito-idp", env["AWS_ENDPOINT_URL"])
+    cognito.sign_up(ClientId=env["PROOFSHEET_USER_POOL_CLIENT"], Username="one@example.org", Password="Correct-horse-9")
+    cognito.admin_confirm_sign_up(UserPoolId=env["PROOFSHEET_USER_POOL"], Username="one@example.org")
+
+
 def test_a_change_of_the_code_is_served_and_a_broken_one_is_survived(life):
     assert life.version() == 1
     note = json.loads((life.state / "env.json").read_text())
@@ -137,6 +145,7 @@ def test_a_change_of_the_code_is_served_and_a_broken_one_is_survived(life):
 
 def test_no_child_outlives_a_killed_supervisor_and_the_state_is_saved(life):
     write(life, "saved")
+    sign_up(life)
     life.process.send_signal(signal.SIGKILL)
     life.process.wait()
     eventually(lambda: not processes_of(life.folder), 20)
