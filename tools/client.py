@@ -22,7 +22,7 @@ import requests
 
 from chalicelib import contract
 from chalicelib.images import sniff
-from chalicelib.images.working_copy import MAX_BYTES
+from chalicelib.images.limits import MAX_BYTES
 from tools.transport import Refused, Stalled, Transport
 
 SLOTS_A_CALL = 100

@@ -76,7 +76,7 @@ def render(title: str, frames: Iterable[tuple[Frame, str | None]], total: int) -
 <body>
 <header>
 <h1>{escape(title)}</h1>
-<p class="note">{total} photos, the most engaging first, as the model predicts it.</p>
+<p class="note">{total} {"photo" if total == 1 else "photos"}, the most engaging first, as the model predicts it.</p>
 </header>
 <main>
 <ol>
@@ -144,7 +144,7 @@ def _bar(entry: contract.Entry) -> str:
 
 def _odds(entry: contract.Entry) -> str:
     low, high = entry.interval or (0, 100)
-    odds = f"; beats the next in {entry.beats_next * 100:.0f} of 100" if entry.beats_next is not None else ""
+    odds = f"; beats the next: {entry.beats_next * 100:.0f} %" if entry.beats_next is not None else ""
     warning = {"edge": "; rather unlike the training photos", "out": "; unlike the training photos"}
     return f"<p>{low:.0f} to {high:.0f}{odds}{warning.get(entry.domain or 'in', '')}</p>"
 

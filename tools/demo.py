@@ -10,6 +10,7 @@ from tools.connection import demo_token
 from tools.contact_sheet import write
 from tools.progress import progress
 from tools.rank import SHEET, Photo, frames, table
+from tools.transport import ApiError
 
 COLLECTION = "sample-photos"
 TITLE = "Sample photos"
@@ -44,7 +45,10 @@ def main(base_url: str, env: Mapping[str, str]) -> None:
         ranked = client.rank([upload.image for upload in sent if upload.image], name=TITLE, watch=watch)
     shown = frames(photos, sent, ranked.entries)
     table(shown)
-    write(SHEET, TITLE, shown)
+    try:
+        write(SHEET, TITLE, shown)
+    except OSError as error:
+        raise ApiError(f"{SHEET} cannot be written: {error.strerror}") from error
     print(directions(base_url), flush=True)
 
 

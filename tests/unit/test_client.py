@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.images.working_copy import MAX_BYTES
+from chalicelib.images.limits import MAX_BYTES
 from tests.unit.tiny_api import TinyApi, tiny_api
 from tools import client as module
 from tools.client import Client, plain
