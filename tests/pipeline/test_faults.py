@@ -132,12 +132,12 @@ def test_a_kill_at_any_request_still_ends_in_ready(make_world, small_photos, cal
 
 
 def run_schedule(make_world, small_photos, seed):
-    """One random schedule of three images and a ranking of them, with deaths and duplicates; the world afterwards."""
+    """One random schedule of two images and a ranking of them, with deaths and duplicates; the world afterwards."""
     world = make_world(seed)
     store = AccountStore(f"a{seed:016d}")
-    images = open_slots(store, 3, use_queue=seed % 2 == 0)
+    images = open_slots(store, 2, use_queue=seed % 2 == 0)
     identifier = None
-    for image, data in zip(images, small_photos, strict=True):
+    for image, data in zip(images, small_photos[:2], strict=True):
         if world.random.random() < 0.4 and identifier is None:
             identifier = rank(store, images)
         world.upload(store.account, image, data)
