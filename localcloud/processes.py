@@ -69,8 +69,14 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     _lifeline: int | None = field(default=None, repr=False)
+    # Whoever tends the children and whoever stops one may be different threads.
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def start(self) -> None:
+        with self._lock:
+            self._start()
+
+    def _start(self) -> None:
         reading, self._lifeline = os.pipe()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -89,7 +95,8 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        process = self.process
+        return process is not None and process.poll() is None
 
     @property
     def age(self) -> float:
@@ -97,6 +104,10 @@ class Child:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL when it does not end in time."""
+        with self._lock:
+            self._stop()
+
+    def _stop(self) -> None:
         if self.process is None:
             return
         self.process.terminate()
@@ -109,6 +120,11 @@ class Child:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
+
+    def restart(self) -> None:
+        with self._lock:
+            self._stop()
+            self._start()
 
     def last_words(self) -> str:
         """The last line it wrote, which names its trouble."""

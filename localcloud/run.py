@@ -159,8 +159,7 @@ class Cloud:
         for child in self.app:
             if not child.alive and child.age > 1:
                 words = child.last_words()
-                child.stop()
-                child.start()
+                child.restart()
                 return f"The {child.name} ended ({words}) and was started again; see {child.log}"
         return None
 

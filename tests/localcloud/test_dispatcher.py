@@ -81,7 +81,7 @@ def test_it_stops_within_two_seconds_and_gives_back_what_it_holds(observer, mark
     stopped = time.monotonic() - started
     assert stopped < 2.5  # 2 s, and the noise of a shared machine
     # The supervisor starts another dispatcher, which gets the message again.
-    eventually(lambda: len(observer.calls("color", mark)) >= 2)
+    eventually(lambda: len(observer.calls("color", mark)) >= 2, 20)
 
 
 def test_an_uploaded_object_calls_the_handler_of_its_prefix_and_suffix(observer, mark):
