@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -169,7 +170,8 @@ def replay(principal: Principal, key: str, digest: str, make: Callable[[], bytes
     except Exception:
         store.delete("answer", name)  # a refusal is not an answer to keep: the caller may mend it and try again
         raise
-    store.put("answer", name, {**started, "answer": answer})
+    # Compressed, since a hundred slots with a session token in each would pass DynamoDB's 400 kB.
+    store.put("answer", name, {**started, "answer": zlib.compress(answer)})
     return answer
 
 
@@ -180,7 +182,7 @@ def _known_answer(store: AccountStore, name: str, digest: str, now: int) -> byte
         if kept["digest"] != digest:
             raise Conflict("This Idempotency-Key was used for another request.", field="Idempotency-Key")
         if "answer" in kept:
-            return bytes(kept["answer"])
+            return zlib.decompress(kept["answer"])
         if kept["lease"] > now:
             raise Conflict("The first request with this Idempotency-Key is still running.", field="Idempotency-Key")
     lease = kept["lease"] if kept else 0

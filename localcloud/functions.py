@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 import traceback
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,10 @@ SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
 ASYNCHRONOUS_LIMIT = 1024 * 1024
 MEMORY_MB = 1769
 TIMEOUT_MS = 60_000
+# A function's first call imports its libraries. Lambda starts each function in a process of its own; here they share
+# one, where two threads that import at once may meet half-made modules. So first calls run one after the other.
+COLD_START = threading.Lock()
+WARM: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,13 @@ class Functions:
 
         context = LambdaContext(self.prefix + function, MEMORY_MB, max_runtime_ms=TIMEOUT_MS)
         context.invoked_function_arn = arn("lambda", f"function:{self.prefix}{function}")
-        return self.app.handler_map[function](event, context)
+        handler = self.app.handler_map[function]
+        if function in WARM:
+            return handler(event, context)
+        with COLD_START:
+            result = handler(event, context)
+        WARM.add(function)
+        return result
 
     def find(self, name: str) -> str | None:
         """The handler behind a function's name or ARN."""

@@ -14,28 +14,27 @@ LAST_ATTEMPT = 3
 
 
 def extract(prop: str, message: dict[str, Any], attempt: int) -> None:
-    """Compute one property of one image. After the last attempt the image fails, and the message goes to the DLQ."""
+    """Compute one property of one image. After the last attempt the image fails, and the message goes to the DLQ.
+
+    The record is not read first: its one update decides whether the result is still wanted.
+    """
     store, image = AccountStore(message["account"]), message["image"]
-    item = store.get("image", image)
-    if item is None or item["state"] != "processing":
-        return
-    if prop not in item.get("pending", ()):
-        lifecycle.request_processing(store, item)
-        return
     try:
-        values = compute(prop, store.account, image, item["width"], item["height"])
+        values = compute(prop, store.account, image)
     except Exception:
+        if store.get("image", image) is None:
+            return  # deleted meanwhile, and its working copy with it
         if attempt >= LAST_ATTEMPT:
             lifecycle.fail(store, image, f"The {prop} of this image could not be computed.")
         raise
     lifecycle.complete(store, image, prop, values)
 
 
-def compute(prop: str, account: str, image: str, width: int, height: int) -> dict[str, Any]:
+def compute(prop: str, account: str, image: str) -> dict[str, Any]:
     from chalicelib.features.photo import Photo
 
-    key = record.working_key(account, image)
-    jpeg = aws.s3().get_object(Bucket=settings().media_bucket, Key=key)["Body"].read()
-    values = features.extract(prop, Photo.open(jpeg, width, height))
+    found = aws.s3().get_object(Bucket=settings().media_bucket, Key=record.working_key(account, image))
+    size = {side: int(found["Metadata"][side]) for side in ("width", "height")}
+    values = features.extract(prop, Photo.open(found["Body"].read(), **size))
     log.metric("PropertyComputed", property=prop)
     return values

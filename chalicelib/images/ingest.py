@@ -65,6 +65,8 @@ def _take(store: AccountStore, image: str, upload: dict[str, Any], now: float) -
         Body=prepared.jpeg,
         ContentType="image/jpeg",
         CacheControl="private, max-age=3600",
+        # With its original's size beside it, a worker needs this object and nothing else.
+        Metadata={"width": str(prepared.width), "height": str(prepared.height)},
     )
     try:
         return _record(store, image, upload, prepared, now)

@@ -81,6 +81,8 @@ def complete(store: AccountStore, image: str, prop: str, values: Mapping[str, An
             condition="#state = :processing",
         )
     except ConditionFailed:
+        if store.get("image", image) is None:
+            store.delete("image", image, "embedding")
         return  # deleted, failed, or ready long ago: a redelivery
     if not item.get("pending"):
         finish(store, image)

@@ -36,5 +36,10 @@ def view(entry: dict[str, Any]) -> contract.Model:
         state="ready",
         n=entry["n"],
         trained_on=entry["trained_on"],
-        report=entry["report"],
+        report={
+            "n": entry["report"]["n"],
+            "rank_correlation": entry["report"]["spearman"],
+            "pair_accuracy": entry["report"]["pair_accuracy"],
+            "coverage_80": entry["report"]["coverage_80"],
+        },
     )
