@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.auth import Claims, TokenVerifier, token_verifier
 from chalicelib.errors import Unauthorized
