@@ -8,6 +8,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import app
 from chalicelib import openapi
@@ -45,6 +46,13 @@ def test_the_docs_page_and_its_parts_are_served(cloud):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @pytest.mark.timeout(300)
 def test_no_request_gets_an_undocumented_answer(case, cloud, member):
+    # A schema can say "bytes", not "bytes of an image": these may be refused though they fit.
+    excluded = [positive_data_acceptance] if case.operation.path == "/score" else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tester's own
-        case.call_and_validate(base_url=cloud.base_url, headers={"Authorization": f"Bearer {member.token}"}, timeout=30)
+        case.call_and_validate(
+            base_url=cloud.base_url,
+            headers={"Authorization": f"Bearer {member.token}"},
+            timeout=30,
+            excluded_checks=excluded,
+        )
