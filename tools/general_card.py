@@ -58,11 +58,14 @@ scores on unseen themes (R2): a hint at what goes along with a score, not its ca
 unexplained.
 
 ## Limits
-- The raters were online workers, mostly from the United States; taste elsewhere differs.
+- The ratings are those of one panel of strangers (104 to 368 raters a photo); another audience differs.
 - The photos are web photographs of 500 x 400 pixels. Resolution, shape and orientation played no part in training, so
   they play none in the score.
-- Portraits, products, art and interiors are few or missing. `domain` says "edge" or "out" for what is unlike the
-  training photos in content or texture. It finds noise, flat and drawn pictures, but not every page of print.
+- The photos show persons, scenes, objects and animals. Products as a shop shows them, art, interiors and graphics are
+  few or missing, and a score carries over to other kinds of pictures poorly: on the Vessel set it still tells something
+  of interiors and landscapes, little of art and nothing of the outsides of buildings, though most look "in" the domain.
+- `domain` says "edge" or "out" for what is unlike the training photos in content or texture. It finds noise, flat and
+  drawn pictures, but not every page of print.
 - The ratings reflect what a picture shows (a beach pleases, a wreck does not) at least as much as how it was taken.
 
 ## Data and licence
