@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -46,7 +45,7 @@ class Score:
     """What a model says of one image.
 
     value: predicted label, in its own unit; images rank by it. score: percentile among predictions for the training
-    images, 0-100. low, high: 80 % interval of the image's true percentile. spread: of the model, for `beats`.
+    images, 0-100. low, high: 80 % interval of the image's true percentile. spread: of the model, for `odds.beats`.
     domain: how like the training images this one is.
     """
 
@@ -57,14 +56,6 @@ class Score:
     spread: float
     domain: Literal["in", "edge", "out"]
     reasons: list[Reason]
-
-
-def beats(value_a: float, value_b: float, spread: float) -> float:
-    """Probability that A's true label is the higher one; 0.5 where the values are equal.
-
-    value_a, value_b: predicted labels of one model. spread: standard deviation of the error of their difference.
-    """
-    return 0.5 * (1 + math.erf((value_a - value_b) / (spread * math.sqrt(2))))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.scoring.model import Score, beats
+from chalicelib.scoring.model import Score
+from chalicelib.scoring.odds import beats
 from chalicelib.training import fit
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from chalicelib import features
 from chalicelib.features import schema
 from chalicelib.features.photo import Photo
 from chalicelib.scoring.domain import distances
-from chalicelib.scoring.model import beats, general, load_model
+from chalicelib.scoring.model import general, load_model
+from chalicelib.scoring.odds import beats
 from chalicelib.scoring.percentile import PercentileScale
 
 WIDTH = len(schema.FEATURES) + schema.EMBEDDING_SIZE
