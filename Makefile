@@ -19,7 +19,7 @@ help: ## this list
 	@command -v python3.12 >/dev/null && python3.12 -c '' 2>/dev/null || { \
 	  echo "Proofsheet needs Python 3.12 as python3.12 on the PATH." >&2; exit 1; }
 	@test -x $(PY) || python3.12 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PY) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a demo ranking; Ctrl-C ends it

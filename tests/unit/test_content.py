@@ -64,7 +64,7 @@ class Graph:
         graph = helper.make_graph(
             self.nodes,
             "effnet_lite0",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 224, 224])],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, effnet.SIZE, effnet.SIZE])],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in outputs.items()],
             [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
         )
@@ -95,7 +95,7 @@ def names(labels: list[dict[str, object]]) -> str:
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_engine_agrees_with_onnxruntime(name: str, reference: onnxruntime.InferenceSession) -> None:
-    pixels = photo(name).resized(224, 224)
+    pixels = photo(name).resized(effnet.SIZE, effnet.SIZE)
 
     ours = effnet.network()(pixels)
     normalized = ((pixels.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
@@ -157,7 +157,7 @@ def test_there_is_a_name_for_each_class() -> None:
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    pixels = [photo(name).resized(224, 224) for name in PHOTOS] * 5
+    pixels = [photo(name).resized(effnet.SIZE, effnet.SIZE) for name in PHOTOS] * 5
     alone = [effnet.network()(image).embedding for image in pixels]
 
     with ThreadPoolExecutor(4) as threads:
@@ -167,10 +167,10 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 
 def test_an_earlier_result_is_not_overwritten_by_the_next() -> None:
-    first = effnet.network()(photo("coffee").resized(224, 224))
+    first = effnet.network()(photo("coffee").resized(effnet.SIZE, effnet.SIZE))
     kept = first.embedding.copy(), first.logits.copy()
 
-    effnet.network()(photo("rocket").resized(224, 224))
+    effnet.network()(photo("rocket").resized(effnet.SIZE, effnet.SIZE))
 
     np.testing.assert_array_equal(first.embedding, kept[0])
     np.testing.assert_array_equal(first.logits, kept[1])
@@ -187,8 +187,8 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_pixels_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match="224"):
-        effnet.network()(np.zeros((200, 224, 3), np.uint8))
+    with pytest.raises(ValueError, match=str(effnet.SIZE)):
+        effnet.network()(np.zeros((200, effnet.SIZE, 3), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (512, 1, 3), (3, 512, 3)])

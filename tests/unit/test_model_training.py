@@ -8,7 +8,7 @@ import pytest
 from chalicelib.features import schema
 from chalicelib.scoring.model import Reason, Score
 from chalicelib.training import evaluation, fit, rated
-from tools import correlate, general_card, train_general
+from tools import general_card, train_general
 
 SCALARS = len(schema.FEATURES)
 
@@ -88,11 +88,6 @@ def test_reliability_compares_what_was_promised_with_what_was_kept():
     scores = [Score(value, 50, 0, 100, 1.0, "in", [Reason("blur", 1.0, "")]) for value in (0.0, 0.1, 3.0)]
     promises = evaluation.reliability([evaluation.Unseen(scores, np.array([0.0, 1, -1]), np.zeros(3))])
     assert [(promise.pairs, promise.kept) for promise in promises] == [(1, 1.0), (2, 0.0)]
-
-
-def test_a_correlation_needs_scores_and_ratings_of_the_same_files():
-    ranking = [{"file": "a/x.jpg", "score": 70.0}, {"file": "y.jpg", "score": None}, {"file": "z.jpg", "score": 1}]
-    assert correlate.paired(ranking, {"x.jpg": 5.0, "y.jpg": 4.0}) == [(70.0, 5.0)]
 
 
 def test_training_without_the_rated_photos_says_where_they_belong(tmp_path, monkeypatch, capsys):
