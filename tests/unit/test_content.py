@@ -126,7 +126,7 @@ def test_the_scalars_describe_the_labels() -> None:
 
     probabilities = [label["probability"] for label in found["labels"]]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert found["confidence"] == probabilities[0] > 0.5
+    assert found["confidence"] == probabilities[0] > 0.3
     assert len(probabilities) == 5
 
 
