@@ -5,12 +5,13 @@ from functools import partial
 
 from chalice.app import Chalice, Rate
 
-from chalicelib import accounts, batch, bus, contract, http, notices, openapi, ranking, status
+from chalicelib import accounts, batch, bus, contract, http, log, notices, openapi, ranking, status
 from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
 from chalicelib.scoring import catalog, preview, worker
 from chalicelib.settings import settings
 
 app = Chalice(app_name="proofsheet")
+app.register_middleware(log.invocation)
 app.register_middleware(bus.correlate, "cloudwatch")
 api = http.Api(app, authorize=accounts.authorize, replay=accounts.replay)
 

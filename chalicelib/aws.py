@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib import log
 from chalicelib.settings import settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,25 @@ def client(service: str) -> Any:
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if settings().endpoint else None,
     )
-    return boto3.client(service, region_name=settings().region, config=config)  # type: ignore[call-overload]
+    made = boto3.client(service, region_name=settings().region, config=config)  # type: ignore[call-overload]
+    if service == "dynamodb":
+        made.meta.events.register("provide-client-params.dynamodb.*", _ask_for_units)
+    made.meta.events.register("after-call.*", _count)
+    return made
+
+
+def _ask_for_units(params: dict[str, Any], **_event: Any) -> dict[str, Any]:
+    return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+
+def _count(model: Any, parsed: dict[str, Any], **_event: Any) -> None:
+    """Note the request, and DynamoDB's capacity units, in the invocation's log line."""
+    name = f"{model.service_model.service_name}.{model.name}"
+    log.count(name)
+    consumed = parsed.get("ConsumedCapacity", [])
+    units = [each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed])]
+    if units:
+        log.count(f"{name}.units", sum(units))
 
 
 def error_code(error: BaseException) -> str:
