@@ -2,6 +2,8 @@
 
 Bound to 127.0.0.1. What it holds is kept in DIR between runs; it is written when the process is asked to stop
 (SIGTERM, SIGINT, or the death of its parent), while SIGKILL loses the tables' writes since the last clean stop.
+
+With --deployed it runs a whole stage, gateway and functions included, and keeps nothing.
 """
 
 import argparse
@@ -21,18 +23,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps the emulator's data")
+    parser.add_argument("--deployed", action="store_true", help="run deployed functions, keep nothing")
     parser.add_argument("--lifeline", type=int, help="inherited pipe; stop when it closes")
     arguments = parser.parse_args()
     processes.stop_at_eof(arguments.lifeline)
     state = arguments.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     lock = lock_state(state)
-    os.environ.update(environment(arguments.port, state))
-    serve(arguments.port)
+    os.environ.update(environment(arguments.port, state, kept=not arguments.deployed))
+    serve(arguments.port, state / "functions" if arguments.deployed else None)
     lock.close()
 
 
-def environment(port: int, state: Path) -> dict[str, str]:
+def environment(port: int, state: Path, *, kept: bool = True) -> dict[str, str]:
     """ministack's settings; it reads them when it is imported."""
     return {
         "GATEWAY_PORT": str(port),
@@ -42,9 +45,9 @@ def environment(port: int, state: Path) -> dict[str, str]:
         # With cryptography installed it would open an MQTT port on every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "PERSIST_STATE": "1",
+        "PERSIST_STATE": str(int(kept)),
         "STATE_DIR": str(state / "services"),
-        "S3_PERSIST": "1",
+        "S3_PERSIST": str(int(kept)),
         "S3_DATA_DIR": str(state / "s3"),
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
     }
@@ -60,14 +63,18 @@ def lock_state(state: Path) -> IO[str]:
     return lock
 
 
-def serve(port: int) -> None:
+def serve(port: int, functions: Path | None = None) -> None:
+    """functions: folder for the processes of deployed functions, when it runs any."""
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config
     from ministack.app import app
 
-    from localcloud import shims
+    from localcloud import lambda_processes, rest_apis, shims
 
     shims.install()
+    if functions:
+        rest_apis.install()
+        lambda_processes.install(functions)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.backlog = 512

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,26 @@ def photos() -> Path:
     return Path(skimage.__file__).parent / "data"
 
 
+@dataclass(frozen=True)
+class DeployedCloud:
+    """A deployed stage, as `python -m tools.deploy` noted it in outputs.json."""
+
+    base_url: str
+    env: dict[str, str]
+    outputs: dict[str, str]
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """A running local cloud on free ports, as `make run` starts it; `.base_url` and `.env` lead to it."""
+    """What the black-box tests talk to; `.base_url` and `.env` lead to it.
+
+    A local cloud on free ports, as `make run` starts it, or the deployed stage whose outputs.json PROOFSHEET_E2E names.
+    """
     from localcloud.run import Ports, cloud
+
+    if deployed := os.environ.get("PROOFSHEET_E2E"):
+        yield DeployedCloud(**json.loads(Path(deployed).read_text()))
+        return
 
     with cloud(tmp_path_factory.mktemp("cloud"), Ports.free(), visibility_seconds=10) as running:
         yield running

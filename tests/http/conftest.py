@@ -14,6 +14,8 @@ import boto3
 import pytest
 import requests
 
+from tools import sign_in
+
 NUMBERS = itertools.count()
 PASSWORD = "Correct-horse-1-battery"
 
@@ -72,12 +74,8 @@ def new_caller(cloud: Any) -> Iterator[Callable[..., Caller]]:
         cognito.admin_confirm_sign_up(UserPoolId=pool, Username=email)
         for group in groups:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)
-        answer = cognito.initiate_auth(
-            ClientId=client,
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": PASSWORD},
-        )
-        callers.append(Caller(cloud.base_url, answer["AuthenticationResult"]["IdToken"]))
+        token = sign_in.sign_in(sign_in.Pool(cognito, pool, client), email, PASSWORD).id
+        callers.append(Caller(cloud.base_url, token))
         return callers[-1]
 
     yield make
