@@ -20,21 +20,22 @@ def extract(prop: str, message: dict[str, Any], attempt: int) -> None:
     """
     store, image = AccountStore(message["account"]), message["image"]
     try:
-        values = compute(prop, store.account, image)
+        values, etag = compute(prop, store.account, image)
     except Exception:
         if store.get("image", image) is None:
             return  # deleted meanwhile, and its working copy with it
         if attempt >= LAST_ATTEMPT:
-            lifecycle.fail(store, image, f"The {prop} of this image could not be computed.")
+            lifecycle.give_up(store, image, prop)
         raise
-    lifecycle.complete(store, image, prop, values)
+    lifecycle.complete(store, image, prop, values, etag)
 
 
-def compute(prop: str, account: str, image: str) -> dict[str, Any]:
+def compute(prop: str, account: str, image: str) -> tuple[dict[str, Any], str]:
+    """The property's values, and the ETag of the original whose working copy gave them."""
     from chalicelib.features.photo import Photo
 
     found = aws.s3().get_object(Bucket=settings().media_bucket, Key=record.working_key(account, image))
     size = {side: int(found["Metadata"][side]) for side in ("width", "height")}
     values = features.extract(prop, Photo.open(found["Body"].read(), **size))
     log.metric("PropertyComputed", property=prop)
-    return values
+    return values, found["Metadata"]["etag"]

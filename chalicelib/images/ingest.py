@@ -36,8 +36,26 @@ def ingest(store: AccountStore, image: str, now: float) -> None:
         return
     if item.get("etag") != upload["ETag"]:
         item = _take(store, image, upload, now)
+        current = uploaded(store.account, image)
+        if current is None:  # deleted, perhaps before the working copy was written
+            removal.delete_objects(store.account, image)
+            return
+        if current != upload["ETag"]:  # another upload came, and its own event may be over
+            ingest(store, image, now)
+            return
     if item is not None and item["state"] == "processing":
         lifecycle.request_processing(store, item)
+
+
+def uploaded(account: str, image: str) -> str | None:
+    """The ETag of the original as it is now, or None while there is none."""
+    key = record.original_key(account, image)
+    try:
+        return aws.s3().head_object(Bucket=settings().media_bucket, Key=key)["ETag"]
+    except Exception as error:
+        if aws.error_code(error) in ("404", "NoSuchKey"):
+            return None
+        raise
 
 
 def _read(account: str, image: str) -> dict[str, Any] | None:
@@ -65,8 +83,8 @@ def _take(store: AccountStore, image: str, upload: dict[str, Any], now: float) -
         Body=prepared.jpeg,
         ContentType="image/jpeg",
         CacheControl="private, max-age=3600",
-        # With its original's size beside it, a worker needs this object and nothing else.
-        Metadata={"width": str(prepared.width), "height": str(prepared.height)},
+        # With these beside it, a worker needs this object and nothing else.
+        Metadata={"width": str(prepared.width), "height": str(prepared.height), "etag": upload["ETag"]},
     )
     try:
         return _record(store, image, upload, prepared, now)

@@ -66,10 +66,14 @@ def route(event: Mapping[str, Any]) -> None:
         bus.deliver(prop, payload, use_queue=event["use_queue"])
 
 
-def complete(store: AccountStore, image: str, prop: str, values: Mapping[str, Any]) -> None:
-    """Record one property; when it was the last, the image is ready and "Image Processed" goes out once."""
+def complete(store: AccountStore, image: str, prop: str, values: Mapping[str, Any], etag: str) -> None:
+    """Record one property; when it was the last, the image is ready and "Image Processed" goes out once.
+
+    etag: of the original that the values come from. When another upload has replaced it, they are dropped.
+    """
+    embedding = embedding_row(etag)
     if "embedding" in values:
-        store.put("image", image, {"embedding": values["embedding"].astype("<f2").tobytes()}, sk="embedding")
+        store.put("image", image, {"embedding": values["embedding"].astype("<f2").tobytes()}, sk=embedding)
     extras = {name: msgspec.json.encode(values[name]) for name in EXTRAS if name in values}
     sets = "".join(f", #{name} = :{name}" for name in extras)
     try:
@@ -77,15 +81,20 @@ def complete(store: AccountStore, image: str, prop: str, values: Mapping[str, An
             "image",
             image,
             f"SET #{prop} = :floats{sets} DELETE #pending :done",
-            {"floats": record.pack(prop, values), "done": {prop}, "processing": "processing", **extras},
-            condition="#state = :processing",
+            {"floats": record.pack(prop, values), "done": {prop}, "processing": "processing", "etag": etag, **extras},
+            condition="#state = :processing AND #etag = :etag",
         )
     except ConditionFailed:
         if store.get("image", image) is None:
-            store.delete("image", image, "embedding")
-        return  # deleted, failed, or ready long ago: a redelivery
+            store.delete("image", image, embedding)
+        return  # deleted, failed, replaced, or ready long ago: a redelivery
     if not item.get("pending"):
         finish(store, image)
+
+
+def embedding_row(etag: str) -> str:
+    """The sort key of an image's embedding: one for each upload, so that a late worker cannot mix two."""
+    return f"embedding#{etag}"
 
 
 def finish(store: AccountStore, image: str) -> None:
@@ -103,16 +112,35 @@ def finish(store: AccountStore, image: str) -> None:
     bus.publish(bus.ImageProcessed(store.account, image))
 
 
-def fail(store: AccountStore, image: str, reason: str, *, etag: str | None = None) -> None:
-    """End an image with a reason a person understands, and tell the rankings that wait for it."""
+def give_up(store: AccountStore, image: str, prop: str) -> None:
+    """A property cannot be computed: the image ends, unless another delivery has done it meanwhile."""
+    reason = f"The {prop} of this image could not be computed."
+    condition = "#state = :processing AND contains(#pending, :prop)"
+    fail(store, image, reason, condition=condition, processing="processing", prop=prop)
+
+
+def fail(
+    store: AccountStore,
+    image: str,
+    reason: str,
+    *,
+    condition: str = "attribute_exists(pk)",
+    etag: str | None = None,
+    **seen: str,
+) -> None:
+    """End an image with a reason a person understands, and tell the rankings that wait for it.
+
+    condition: what must still be so, with its values in `seen`; another worker may have moved the image on.
+    etag: of the upload that cannot be used.
+    """
     set_etag = ", #etag = :etag" if etag else ""
     try:
         store.update(
             "image",
             image,
             f"SET #state = :failed, #reason = :reason{set_etag} REMOVE #pending, #sweep_pk, #sweep_at",
-            {"failed": "failed", "reason": reason, "etag": etag},
-            condition="attribute_exists(pk)",
+            {"failed": "failed", "reason": reason, "etag": etag, **seen},
+            condition=condition,
         )
     except ConditionFailed:
         return

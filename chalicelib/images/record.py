@@ -37,6 +37,10 @@ def record_prefix(account: str, image: str) -> str:
     return f"records/{account}/{image}/"
 
 
+def record_key(account: str, image: str, model: str) -> str:
+    return f"{record_prefix(account, image)}{model}.json"
+
+
 def timestamp(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -87,7 +91,7 @@ def view(account: str, item: Item) -> contract.Image:
         width=item.get("width"),
         height=item.get("height"),
         bytes=item.get("bytes"),
-        captured_at=item.get("captured_at"),
+        captured_at=item.get("captured_at") or None,
         created_at=item["created_at"],
         properties=properties(item),
         labels=msgspec.convert(_json(item, "labels", []), list[contract.Label]),

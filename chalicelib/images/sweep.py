@@ -5,9 +5,8 @@ It covers lost events and every crash between a write and its publish, so the wo
 
 from __future__ import annotations
 
-from chalicelib import aws, bus, log, ranking
+from chalicelib import bus, log, ranking
 from chalicelib.images import ingest, lifecycle, record
-from chalicelib.settings import settings
 from chalicelib.store import AccountStore, ConditionFailed, Item, overdue
 
 A_SHARD = 100
@@ -27,15 +26,14 @@ def sweep_one(store: AccountStore, kind: str, key: str, now: float) -> None:
     if item is None or item.get("sweep_at", now + 1) > now:
         return
     log.metric("Swept", kind=kind)
-    if item["state"] == "awaiting_upload":
-        _look_for_upload(store, item, now)
-        return
     try:
         item = _postpone(store, kind, item, now)
     except ConditionFailed:
         return  # another sweeper has it, or it moved on
     if kind == "ranking":
         ranking.sweep(store, item, last=item["attempts"] > record.ATTEMPTS)
+    elif item["state"] == "awaiting_upload":
+        _look_for_upload(store, item, now)
     else:
         _push_on(store, item)
 
@@ -58,7 +56,7 @@ def _postpone(store: AccountStore, kind: str, item: Item, now: float) -> Item:
 def _push_on(store: AccountStore, item: Item) -> None:
     image, pending = item["id"], sorted(item.get("pending", ()))
     if item["attempts"] > record.ATTEMPTS:
-        lifecycle.fail(store, image, f"The {pending[0] if pending else 'score'} of this image could not be computed.")
+        _end(store, item, f"The {pending[0] if pending else 'score'} of this image could not be computed.")
     elif item["state"] == "processing":
         lifecycle.request_processing(store, item)
     elif item["state"] == "ready":
@@ -66,17 +64,15 @@ def _push_on(store: AccountStore, item: Item) -> None:
 
 
 def _look_for_upload(store: AccountStore, item: Item, now: float) -> None:
-    if _uploaded(store.account, item["id"]):
-        ingest.ingest(store, item["id"], now)
+    """Claimed and counted before it is read: an upload that kills its reader must not kill every sweep to come."""
+    if ingest.uploaded(store.account, item["id"]) is None:
+        _end(store, item, "Nothing was uploaded before the slot expired.")
+    elif item["attempts"] > record.ATTEMPTS:
+        _end(store, item, "The file cannot be read.")
     else:
-        lifecycle.fail(store, item["id"], "Nothing was uploaded before the slot expired.")
+        ingest.ingest(store, item["id"], now)
 
 
-def _uploaded(account: str, image: str) -> bool:
-    try:
-        aws.s3().head_object(Bucket=settings().media_bucket, Key=record.original_key(account, image))
-    except Exception as error:
-        if aws.error_code(error) in ("404", "NoSuchKey"):
-            return False
-        raise
-    return True
+def _end(store: AccountStore, item: Item, reason: str) -> None:
+    """Fail the image, unless it has moved on since it was seen."""
+    lifecycle.fail(store, item["id"], reason, condition="#state = :seen", seen=item["state"])

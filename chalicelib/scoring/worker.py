@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GENERAL = "general"
 LAST_ATTEMPT = 3
+UNSCORED = f"#state = :ready AND attribute_not_exists(#scores.#{GENERAL})"
 
 
 def plan(account: str, image: str) -> None:
@@ -37,7 +38,8 @@ def score(message: dict[str, Any], attempt: int) -> None:
         result = _score(store, item, model)
     except Exception:
         if attempt >= LAST_ATTEMPT and model == GENERAL:
-            lifecycle.fail(store, image, "The score of this image could not be computed.")
+            reason = "The score of this image could not be computed."
+            lifecycle.fail(store, image, reason, condition=UNSCORED, ready="ready")
         raise
     _record(store, image, model, result)
 
@@ -48,7 +50,7 @@ def _score(store: AccountStore, item: Item, model: str) -> Score:
     training = training_record(store, item, model)
     aws.s3().put_object(
         Bucket=settings().media_bucket,
-        Key=f"{record.record_prefix(store.account, item['id'])}{model}.json",
+        Key=record.record_key(store.account, item["id"], model),
         Body=training.encode(),
         ContentType="application/json",
     )
@@ -61,7 +63,7 @@ def training_record(store: AccountStore, item: Item, model: str) -> TrainingReco
     from chalicelib.scoring.record import TrainingRecord
 
     properties: dict[str, Any] = record.properties(item)
-    embedding = store.get("image", item["id"], "embedding")
+    embedding = store.get("image", item["id"], lifecycle.embedding_row(item["etag"]))
     if embedding is None:
         raise LookupError(f"image {item['id']} has no embedding")
     properties["content"]["embedding"] = np.frombuffer(embedding["embedding"], "<f2").astype(np.float32)
@@ -80,7 +82,10 @@ def _record(store: AccountStore, image: str, model: str, result: Score) -> None:
             {"score": msgspec.json.encode(result), "ready": "ready"},
             condition="#state = :ready",
         )
-    except ConditionFailed:
-        return  # deleted, or being processed again: the next "Image Processed" scores it
+    except ConditionFailed:  # deleted, or being processed again: the next "Image Processed" scores it
+        if store.get("image", image) is None:
+            key = record.record_key(store.account, image, model)
+            aws.s3().delete_object(Bucket=settings().media_bucket, Key=key)
+        return
     log.metric("ImageScored", model=model)
     bus.publish(bus.ImageScored(store.account, image, model))
