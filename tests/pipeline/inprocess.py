@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,11 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
-            self.clients[service] = DynamoDB(self) if service == "dynamodb" else self._connect(service)
+            direct = {"dynamodb": DynamoDB, "s3": S3}
+            self.clients[service] = direct[service](self) if service in direct else self.connect(service)
         return self.clients[service]
 
-    def _connect(self, service: str) -> Any:
+    def connect(self, service: str) -> Any:
         client = boto3.client(
             service,
             endpoint_url=ENDPOINT,
@@ -166,6 +168,68 @@ class DynamoDB:
             raise ClientError({"Error": error}, operation)
         self.emulator.on_call("dynamodb", operation, "after")
         return answer
+
+
+class S3:
+    """The emulator's S3 without boto3 around it, as far as the handlers use it."""
+
+    def __init__(self, emulator: Emulator):
+        self.emulator = emulator
+        self.whole: Any = None
+
+    def put_object(
+        self,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        Body: bytes,  # noqa: N803
+        Metadata: dict[str, str] | None = None,  # noqa: N803
+        **named: str,
+    ) -> dict[str, Any]:
+        headers = {f"x-amz-meta-{name}": value for name, value in (Metadata or {}).items()}
+        headers["content-type"] = named.get("ContentType", "")
+        return self._answer("PutObject", "PUT", f"/{Bucket}/{Key}", headers, Body)
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return self._answer("GetObject", "GET", f"/{Bucket}/{Key}")
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return self._answer("HeadObject", "HEAD", f"/{Bucket}/{Key}")
+
+    def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803
+        self._answer("DeleteObject", "DELETE", f"/{Bucket}/{Key}")
+
+    def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> None:  # noqa: N803
+        self.emulator.on_call("s3", "DeleteObjects", "before")
+        for each in Delete["Objects"]:
+            self._call("DELETE", f"/{Bucket}/{each['Key']}")
+        self.emulator.on_call("s3", "DeleteObjects", "after")
+
+    def list_objects_v2(self, Bucket: str, Prefix: str = "") -> dict[str, Any]:  # noqa: N803
+        query = {"list-type": ["2"], "prefix": [Prefix]}
+        body = self._answer("ListObjectsV2", "GET", f"/{Bucket}", query=query)["Body"].read()
+        return {"Contents": [{"Key": key} for key in re.findall(r"<Key>([^<]+)</Key>", body.decode())]}
+
+    def __getattr__(self, method: str) -> Any:
+        """Whatever else is asked for goes the whole way."""
+        if self.whole is None:
+            self.whole = self.emulator.connect("s3")
+        return getattr(self.whole, method)
+
+    def _answer(self, operation: str, *call: Any, **query: Any) -> dict[str, Any]:
+        self.emulator.on_call("s3", operation, "before")
+        status, headers, body = self._call(*call, **query)
+        if status >= 400:
+            code = re.search(r"<Code>(\w+)</Code>", body.decode())
+            raise ClientError({"Error": {"Code": code[1] if code else str(status), "Message": ""}}, operation)
+        self.emulator.on_call("s3", operation, "after")
+        lower = {name.lower(): value for name, value in headers.items()}
+        metadata = {name[11:]: value for name, value in lower.items() if name.startswith("x-amz-meta-")}
+        return {"ETag": lower.get("etag"), "Metadata": metadata, "Body": io.BytesIO(body)}
+
+    def _call(self, method: str, path: str, headers: Any = None, body: bytes = b"", query: Any = None) -> Any:
+        from ministack.services import s3
+
+        return run(s3.handle_request(method, path, headers or {}, body, query or {}))
 
 
 def run(coroutine: Any) -> Any:
