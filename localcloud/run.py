@@ -178,8 +178,9 @@ class Cloud:
             self.emulator.stop()
         for listener in self._listeners:
             listener.close()
-        for note in ("env.json", "workers"):
-            (self.state / note).unlink(missing_ok=True)
+        if self.env:  # or another cloud holds this state, and the notes are its own
+            for note in ("env.json", "workers"):
+                (self.state / note).unlink(missing_ok=True)
 
     def _stop_app(self) -> None:
         stopping = [threading.Thread(target=child.stop) for child in self.app]

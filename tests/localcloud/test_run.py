@@ -52,6 +52,14 @@ def test_a_state_in_use_is_named(observer, tmp_path):
     assert_one_line(run(Ports.free(), observer.local.state), str(observer.local.state), "in use by another emulator")
 
 
+def test_a_second_cloud_that_cannot_start_leaves_the_notes_of_the_first(observer):
+    local = observer.local
+    for ports in (local.ports, Ports.free()):
+        assert run(ports, local.state).returncode == 1
+        assert (local.state / "env.json").exists()
+        assert local.worker_pids
+
+
 def test_a_state_that_is_no_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     assert_one_line(run(Ports.free(), tmp_path / "file"), str(tmp_path / "file"))
