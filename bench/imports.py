@@ -1,6 +1,7 @@
 """How long `import app` takes beside `import chalice`: CPU milliseconds of fresh interpreters, interleaved.
 
 Both from byte code: pip compiled chalice, the bundle ships ours compiled, and so it is compiled here first.
+When a stage is packaged, also what a cold start of its API imports (`packaged_api_ms`, see bench/packaged_api.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 import statistics
 import subprocess
 import sys
+from typing import Any
+
+from bench import packaged_api
 
 REPETITIONS = 15
 HEAVY = ("numpy", "scipy", "skimage", "sklearn", "PIL", "boto3", "botocore", "joblib", "cryptography", "jwt")
@@ -34,12 +38,15 @@ def main() -> None:
     chalice, app = (statistics.median(times[module]) for module in modules)
     print(f"import chalice {chalice:.1f} ms, import app {app:.1f} ms: medians of {REPETITIONS}, warm byte code")
     heavy = python(LOADED.format(heavy=HEAVY)).split()
-    answer = {
+    answer: dict[str, Any] = {
         "import_app_ms": round(app, 1),
         "import_chalice_ms": round(chalice, 1),
         "ratio": round(app / chalice, 2),
         "heavy": heavy,
     }
+    if bundle := packaged_api.newest_bundle():
+        answer["packaged_api_ms"] = round(packaged_api.milliseconds(bundle), 1)
+        print(f"API of {bundle} with its first clients: {answer['packaged_api_ms']} ms on one core")
     print(json.dumps(answer))
 
 

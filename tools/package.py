@@ -10,11 +10,12 @@ import argparse
 import json
 import re
 import shutil
-import zipfile
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tools import archive, byte_code, sam_template
+from tools import archive, budget, byte_code, sam_template, smoke
 from tools.libraries import libraries
 
 ROOT = Path(__file__).parents[1]
@@ -25,13 +26,30 @@ def main() -> None:
     arguments = parsed()
     out = arguments.out or ROOT / "build" / arguments.stage
     out.mkdir(parents=True, exist_ok=True)
-    template = sam_template.generate(arguments.stage)
+    try:
+        template = sam_template.generate(arguments.stage)
+    except LookupError as error:
+        sys.exit(str(error))
     sam_template.write(template, out / "template.json")
-    bundle = out / "bundle.zip"
-    write_bundle(bundle)
-    with zipfile.ZipFile(bundle) as z:
-        un = sum(i.file_size for i in z.infolist())
-    print(json.dumps({"unzipped_mib": round(un / 2**20, 1), "zip_mib": round(bundle.stat().st_size / 2**20, 1)}))
+    write_bundle(out / "bundle.zip")
+    answer = measure(out / "bundle.zip", accept=arguments.accept)
+    smoke.run(out / "bundle.zip", sam_template.handlers(template))
+    print(json.dumps(answer))
+
+
+def measure(bundle: Path, *, accept: bool) -> dict[str, Any]:
+    """Print what each library takes; exit when that is too much."""
+    found = budget.sizes(bundle)
+    print(budget.table(found))
+    if accept:
+        budget.record(found)
+    if excess := budget.excess(found, budget.recorded()):
+        sys.exit(excess)
+    return {
+        "unzipped_mib": round(sum(found.values()), 1),
+        "zip_mib": round(bundle.stat().st_size / 2**20, 1),
+        "by_library": {name: round(mib, 2) for name, mib in found.items()},
+    }
 
 
 def parsed() -> argparse.Namespace:
@@ -49,9 +67,11 @@ def stage_name(text: str) -> str:
 
 
 def write_bundle(target: Path) -> None:
-    """Third-party packages first, then ours, in one zip."""
-    shutil.copyfile(libraries(ROOT / "requirements.txt", ROOT / "build"), target)
-    archive.extend(target, own_files(ROOT))
+    """Third-party packages first, then ours, in one zip, which takes the place of the last one when it is whole."""
+    unfinished = target.with_suffix(".unfinished")
+    shutil.copyfile(libraries(ROOT / "requirements.txt", ROOT / "build"), unfinished)
+    archive.extend(unfinished, own_files(ROOT))
+    unfinished.rename(target)
 
 
 def own_files(project: Path) -> Iterator[tuple[str, bytes]]:

@@ -71,7 +71,8 @@ def matches(tree: Path, patterns: tuple[str, ...]) -> set[Path]:
 
 
 def unused_services(tree: Path) -> set[Path]:
-    return {path for path in tree.glob("botocore/data/*") if path.is_dir() and path.name not in SERVICES}
+    described = [*tree.glob("botocore/data/*"), *tree.glob("boto3/data/*")]
+    return {path for path in described if path.is_dir() and path.name not in SERVICES}
 
 
 def remove(paths: set[Path]) -> float:
