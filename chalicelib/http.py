@@ -40,6 +40,8 @@ CORS = CORSConfig(
 )
 # msgspec says what it expected: a bound that valid JSON breaks is 422, a wrong shape is 400.
 BOUND = re.compile(r"^Expected `\w+( \| null)?` (of length|<|>|that's|matching)")
+# What names a thing in a path; DynamoDB would refuse a key of more than 2 kB, as if it were our fault.
+PATH_VALUE = re.compile(r"[0-9A-Za-z_.\-]{1,100}")
 # Codes of AWS that mean "slow down" rather than "broken".
 THROTTLES = frozenset(
     {
@@ -147,7 +149,7 @@ class Api:
 
     def _answer(self, endpoint: Endpoint, request: Any, path_values: dict[str, str]) -> Response:
         call = Call(
-            principal=self._admit(endpoint, request),
+            principal=self._admit(endpoint, request, path_values),
             body=read_body(endpoint, request),
             query=read_query(endpoint, request.query_params or {}),
             raw=request.raw_body if endpoint.takes_bytes else b"",
@@ -169,12 +171,12 @@ class Api:
             return Response(b"", status_code=204, headers={"Content-Type": "application/json"})
         return json_response(msgspec.json.encode(result), endpoint.status)
 
-    def _admit(self, endpoint: Endpoint, request: Any) -> Principal:
-        if endpoint.access == "open":
-            return NOBODY
-        principal = self.authorize(request.headers.get("authorization"))
-        if endpoint.access not in principal.roles:
+    def _admit(self, endpoint: Endpoint, request: Any, path_values: dict[str, str]) -> Principal:
+        principal = NOBODY if endpoint.access == "open" else self.authorize(request.headers.get("authorization"))
+        if endpoint.access not in {"open", *principal.roles}:
             raise Forbidden(f"This needs the role {endpoint.access}.")
+        if not all(PATH_VALUE.fullmatch(value) for value in path_values.values()):
+            raise NotFound("There is nothing of this name.")
         return principal
 
 

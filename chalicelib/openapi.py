@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from chalicelib import contract
-from chalicelib.http import Endpoint
+from chalicelib.http import PATH_VALUE, Endpoint
 from chalicelib.settings import VERSION
 
 Schema = dict[str, Any]
@@ -83,7 +83,12 @@ def operation(endpoint: Endpoint, schemas: dict[str, Schema]) -> Schema:
 
 def parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> list[Schema]:
     found: list[Schema] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": r"^[0-9A-Za-z_.\-]+$"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{PATH_VALUE.pattern}$"},
+        }
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
     if endpoint.query:

@@ -156,7 +156,6 @@ class Handler(ChaliceRequestHandler):  # type: ignore[misc]
         self.close_connection = self.close_connection or close
         own = {
             "Content-Type": "application/json",
-            "X-Request-Id": str(uuid.uuid4()),
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Expose-Headers": "X-Request-Id",
         }
@@ -164,6 +163,8 @@ class Handler(ChaliceRequestHandler):  # type: ignore[misc]
 
     def _reply(self, status: int, headers: dict[str, Any], body: bytes) -> None:
         self.send_response(status)
+        if "x-request-id" not in {name.lower() for name in headers}:  # a preflight's answer is the gateway's own
+            self.send_header("X-Request-Id", str(uuid.uuid4()))
         if body and "content-type" not in {name.lower() for name in headers}:
             self.send_header("Content-Type", "application/json")
         for name, value in headers.items():

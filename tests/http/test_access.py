@@ -59,6 +59,13 @@ def test_another_accounts_thing_is_as_if_it_did_not_exist(stranger, things, endp
     assert is_error(answer, 404, "not_found")
 
 
+@pytest.mark.parametrize("endpoint", NAMED, ids=named)
+@pytest.mark.parametrize("name", ["x" * 3000, "%F0%9F%98%80", "a%2Fimage%2Fb", "%00"])
+def test_a_name_that_nothing_can_have_is_not_found(member, endpoint, name):
+    answer = member(endpoint.method, re.sub(r"{\w+}", name, endpoint.path), EXAMPLES.get(endpoint.path))
+    assert is_error(answer, 404, "not_found")
+
+
 def test_lists_show_only_what_is_ones_own(stranger, things):
     for path in ("/images", "/rankings", "/api-keys", "/write-keys"):
         assert stranger("GET", path).json() == {"items": [], "next": None}

@@ -55,6 +55,7 @@ def test_a_preflight_is_answered_by_the_gateway(url):
     answer = call("OPTIONS", f"{url}/version")
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS"
+    assert answer.headers["X-Request-Id"]
 
 
 def test_a_body_reaches_the_view_byte_for_byte(url):
