@@ -44,8 +44,8 @@ def main() -> int:
 
 
 def _entry(artifact: bytes, report: dict[str, Any]) -> dict[str, Any]:
-    catalog.FOLDER.mkdir(exist_ok=True)
-    (catalog.FOLDER / "general.npz").write_bytes(artifact)
+    catalog.folder().mkdir(exist_ok=True)
+    (catalog.folder() / "general.npz").write_bytes(artifact)
     return {
         "id": "general",
         "name": "General appeal",
@@ -60,7 +60,7 @@ def _entry(artifact: bytes, report: dict[str, Any]) -> dict[str, Any]:
 
 def _register(entry: dict[str, Any]) -> None:
     """Put the entry into the catalog; other models stay."""
-    path = catalog.FOLDER / "catalog.json"
+    path = catalog.folder() / "catalog.json"
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     others = [each for each in listed if each["id"] != entry["id"]]
     path.write_text(json.dumps([entry, *others], indent=2) + "\n", encoding="utf-8")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from chalicelib import contract
 
-FOLDER = Path(__file__).parent / "models"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def folder() -> Path:
+    from pathlib import Path  # a millisecond that `import app` need not pay
+
+    return Path(__file__).parent / "models"
 
 
 @lru_cache(maxsize=1)
 def entries() -> dict[str, dict[str, Any]]:
     """Each model's card in numbers, with the SHA-256 of its artifact."""
-    listed = msgspec.json.decode((FOLDER / "catalog.json").read_bytes(), type=list[dict[str, Any]])
+    listed = msgspec.json.decode((folder() / "catalog.json").read_bytes(), type=list[dict[str, Any]])
     return {entry["id"]: entry for entry in listed}
 
 

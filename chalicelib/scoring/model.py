@@ -158,7 +158,7 @@ def _model(arrays: Mapping[str, NDArray[Any]]) -> Model:
 def load_model(model: str) -> Model:
     """A model that ships with the project. Raises KeyError for an unknown one, ModelDamaged for a damaged one."""
     entry = catalog.entries()[model]
-    return load((catalog.FOLDER / f"{model}.npz").read_bytes(), entry["sha256"])
+    return load((catalog.folder() / f"{model}.npz").read_bytes(), entry["sha256"])
 
 
 def general() -> Model:

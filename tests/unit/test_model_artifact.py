@@ -20,19 +20,19 @@ def packed(arrays) -> tuple[bytes, str]:
 
 
 def test_the_shipped_artifact_is_the_one_that_the_catalog_names():
-    data = (catalog.FOLDER / "general.npz").read_bytes()
+    data = (catalog.folder() / "general.npz").read_bytes()
     assert hashlib.sha256(data).hexdigest() == catalog.entries()["general"]["sha256"]
     assert catalog.entries()["general"]["schema"] == schema.SCHEMA_VERSION
 
 
 def test_a_model_that_is_read_and_written_has_the_same_bytes():
-    data = (catalog.FOLDER / "general.npz").read_bytes()
+    data = (catalog.folder() / "general.npz").read_bytes()
     assert general().dump() == data
 
 
 @pytest.mark.parametrize("position", [0, 1000, -1])
 def test_a_single_changed_byte_is_refused(position):
-    data = bytearray((catalog.FOLDER / "general.npz").read_bytes())
+    data = bytearray((catalog.folder() / "general.npz").read_bytes())
     data[position] ^= 1
     with pytest.raises(ModelDamaged, match="SHA-256"):
         load(bytes(data), catalog.entries()["general"]["sha256"])
