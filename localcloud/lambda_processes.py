@@ -5,7 +5,8 @@
 | isolation      | functions run with the emulator's site-packages, so a library that the  | by design                |
 |                | bundle lacks is not missed                                              |                          |
 | shared_trees   | every process unpacks the bundle for itself: 250 MB and seconds each    | no issue found (2026-11) |
-| modest_polling | five processes for each queue, 150 MB each with numpy                   | AWS starts with five too |
+| small_pools    | each event gets a process of its own, 150 MB with numpy, and two cores  | as on AWS, which has     |
+|                | start thirty of them at once                                            | more cores               |
 | quick_stderr   | every quiet invocation waits 50 ms for a log line that does not come    | no issue found (2026-11) |
 
 Each has a contract test in tests/localcloud/test_deployed_shims.py.
@@ -18,12 +19,13 @@ import os
 import shlex
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-PROCESSES_PER_QUEUE = 2
+PROCESSES_PER_FUNCTION = 2
 # -I: no PYTHON* variables, no user site, no script folder; -S: no site-packages. What is left is the standard library.
 ISOLATED = ("-I", "-S", "-B")
 # Like the environment that Lambda gives: nothing of the machine but where its programs are.
@@ -36,7 +38,7 @@ def install(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     isolation(folder)
     shared_trees(folder / "trees")
-    modest_polling()
+    small_pools()
     quick_stderr()
 
 
@@ -89,10 +91,24 @@ def _fingerprint(archive: zipfile.ZipFile) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()[:32]
 
 
-def modest_polling() -> None:
+def small_pools() -> None:
+    """An invocation waits for a free process, as it waits on AWS for a reserved concurrency; none is refused."""
     from ministack.services import lambda_svc
 
-    lambda_svc._ESM_SQS_DEFAULT_CONCURRENCY = PROCESSES_PER_QUEUE  # noqa: SLF001
+    acquire = lambda_svc.acquire_worker
+
+    def acquired(name: str, config: dict[str, Any], code: bytes, **options: Any) -> Any:
+        options["max_concurrency"] = PROCESSES_PER_FUNCTION
+        while True:
+            worker, how = acquire(name, config, code, **options)
+            if worker is not None:
+                return worker, how
+            time.sleep(0.01)
+
+    lambda_svc.acquire_worker = acquired
+    # A batch that waited here would use up its visibility timeout. (A MaximumConcurrency that comes from a parameter of
+    # the template is a text, which stops all polling.)
+    lambda_svc._sqs_esm_concurrency = lambda *_: PROCESSES_PER_FUNCTION  # noqa: SLF001
 
 
 def quick_stderr(seconds: float = 0.003) -> None:
