@@ -113,8 +113,9 @@ def _settle(store: AccountStore, identifier: str, entries: dict[str, dict[str, A
             values,
             condition="attribute_exists(pk)",
         )
-    except ConditionFailed:
-        return {"id": identifier, "state": "partial", "total": 0}  # deleted meanwhile
+    except ConditionFailed:  # deleted meanwhile: nor shall the entries above stay
+        store.delete_partition("ranking", identifier)
+        return {"id": identifier, "state": "partial", "total": 0}
     return item if item.get("pending") else finish(store, item)
 
 
@@ -153,7 +154,7 @@ def forget(store: AccountStore, identifier: str, image: str) -> None:
 
 def delete(store: AccountStore, identifier: str) -> None:
     items = store.partition("ranking", identifier)
-    if not items:
+    if not any(item["sk"] == "ranking" for item in items):
         raise NotFound("There is no such ranking.")
     images = {item["image"] for item in items if item["sk"].startswith("entry#")}
     for item in items:

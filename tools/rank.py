@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     print(f"Contact sheet: {options.sheet}", file=sys.stderr)
-    return 1 if any(frame.entry.score is None for frame in frames) else 0
+    failed = sum(frame.entry.score is None for frame in frames)
+    return 0 if not failed else 2 if failed == len(frames) else 1
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

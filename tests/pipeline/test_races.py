@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib import contract, features
+from chalicelib import contract, features, ranking
 from chalicelib.images import extract, ingest, record, removal, slots, sweep
 from chalicelib.scoring import worker
 from chalicelib.store import AccountStore
@@ -24,12 +24,12 @@ def image(world):
     return slots.open_slots(STORE, request, world.now).items[0].id
 
 
-def meanwhile(world, service: str, operation: str, happens: Callable[[], object], when: str = "before") -> list[str]:
+def meanwhile(world, service: str, operation: str, happens: Callable[[], object]) -> list[str]:
     """At the next such request, let something else happen first. The answer says whether it did."""
     done: list[str] = []
 
     def on_call(*call: str) -> None:
-        if call == (service, operation, when) and not done:
+        if call == (service, operation, "before") and not done:
             done.append(operation)
             happens()
 
@@ -106,7 +106,8 @@ def test_an_upload_at_the_last_moment_is_not_failed_by_the_sweeper(world, image,
         ingest.ingest(STORE, image, world.now)
 
     later = world.now + slots.SLOT_SECONDS + slots.GRACE_SECONDS + 1
-    done = meanwhile(world, "s3", "HeadObject", arrives, when="after")
+    # Between the look into the bucket, which finds nothing, and the update that would end the image.
+    done = meanwhile(world, "s3", "HeadObject", lambda: meanwhile(world, "dynamodb", "UpdateItem", arrives))
     sweep.sweep(later)
     world.drain()
     assert done
@@ -144,3 +145,17 @@ def test_deleting_while_the_score_is_computed_leaves_nothing(world, image, small
     assert done
     assert keys_of(world, image) == []
     assert STORE.partition("image", image) == []
+
+
+def test_a_ranking_deleted_while_a_score_comes_in_leaves_nothing(world, image, small_photos):
+    request = contract.NewImages(files=[contract.NewFile(name="b.jpg", content_type="image/jpeg", size=100)])
+    other = slots.open_slots(STORE, request, world.now).items[0].id
+    identifier = ranking.create(STORE, contract.NewRanking(images=[image, other]), world.now).id
+    only_of(world, image, small_photos[0])
+    world.upload(ACCOUNT, other, small_photos[1])
+    while not (item := STORE.get("image", other))["scores"]:
+        world._deliver_one(0, 0)
+    done = meanwhile(world, "dynamodb", "BatchWriteItem", lambda: ranking.delete(STORE, identifier))
+    ranking.scored(ACCOUNT, item["id"])
+    assert done
+    assert STORE.partition("ranking", identifier) == []

@@ -75,6 +75,13 @@ def test_a_broken_photo_stands_last_with_its_reason(
     assert last.rstrip().endswith(".")
 
 
+@pytest.mark.usefixtures("running")
+def test_nothing_but_broken_photos_is_exit_code_2(run: Callable[..., int], tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_bytes(b"<html>")
+    (tmp_path / "empty.png").write_bytes(b"")
+    assert run(tmp_path / "page.png", tmp_path / "empty.png") == 2
+
+
 def test_what_was_uploaded_is_gone_afterwards_unless_kept(
     running: Cloud, run: Callable[..., int], folder: Path
 ) -> None:
