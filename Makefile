@@ -2,11 +2,12 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check rank train-general bench bench-imports bench-features bench-scoring bench-pipeline features-doc vendor-web clean
+.PHONY: help run test check rank package e2e deploy destroy cost train-general bench bench-imports bench-features bench-scoring bench-pipeline features-doc vendor-web clean
 
 PY := .venv/bin/python
 BENCHES := imports features scoring pipeline
 PHOTOS ?=
+STAGE ?= dev
 ARGS ?=
 export PROOFSHEET_DATA ?= ../shared/data
 # One BLAS thread: images are processed side by side, and more threads only get into each other's way.
@@ -36,6 +37,21 @@ check: .venv/ready ## format, lint, types, template
 
 rank: .venv/ready ## rank a folder: make rank PHOTOS=dir [ARGS=--json]
 	@$(PY) -m tools.rank $(if $(PHOTOS),"$(PHOTOS)") $(ARGS)
+
+package: .venv/ready ## bundle and template of STAGE in build/STAGE, sizes printed
+	@$(PY) -m tools.package --stage $(STAGE) $(ARGS)
+
+e2e: .venv/ready ## deployed mode: package, deploy into the emulator, run the black-box suite there, tear down
+	@$(PY) -m tools.e2e $(ARGS)
+
+deploy: .venv/ready ## create or update STAGE in your AWS account: make deploy STAGE=dev
+	@$(PY) -m tools.deploy --stage $(STAGE) $(ARGS)
+
+destroy: .venv/ready ## remove STAGE with everything it made
+	@$(PY) -m tools.destroy --stage $(STAGE) $(ARGS)
+
+cost: .venv/ready ## dollars per 1,000 photos and for an idle month, from a measured run
+	@$(PY) -m tools.cost
 
 train-general: .venv/ready ## train the general-appeal model from the rated photos
 	$(PY) -m tools.train_general

@@ -1,0 +1,195 @@
+"""What it costs: python -m tools.cost
+
+Ranks the photos that come with scikit-image in a local cloud of its own, adds up what every invocation logged
+(processor time, AWS requests, DynamoDB units, bytes of log), and prices that with tools/prices.json. Prints dollars per
+1,000 photos ranked and for an idle month, beside the same work on servers that always run. The last line is one JSON
+object.
+
+A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PRICES = json.loads((Path(__file__).parent / "prices.json").read_text())
+REQUEST_MS = 10
+COLD_START_SHARE = 0.01  # of invocations; each lasts COLD_START_MS longer
+COLD_START_MS = 1500
+MINUTES_A_MONTH = 43_800
+# Lambda holds about five long polls of 20 seconds open on an idle queue.
+POLLS_A_MONTH_AND_QUEUE = 5 * 3 * MINUTES_A_MONTH
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass
+class Usage:
+    """What a run used, by function and by kind of request."""
+
+    invocations: Counter[str] = field(default_factory=Counter)
+    cpu_ms: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
+    log_bytes: int = 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        function = line["function"].rpartition("-")[2]
+        self.invocations[function] += 1
+        self.cpu_ms[function] += line["cpu_ms"]
+        for request, count in line["aws"].items():
+            self.requests[request] += count
+            self.waits[function] += 0 if request.endswith(".units") else count
+
+
+def measure(logs: Iterable[Path]) -> Usage:
+    usage = Usage()
+    for log in logs:
+        for text in log.read_text(errors="replace").splitlines():
+            if text.startswith("{"):
+                usage.log_bytes += len(text) + 1
+                line = json.loads(text)
+                if line.get("message") == "invocation":
+                    usage.add(line)
+    return usage
+
+
+def price(usage: Usage) -> dict[str, float]:
+    """Dollars by service. Storage and traffic to the viewer are left out: they depend on how long and how often."""
+    requests, prices = usage.requests, PRICES
+    total = sum(usage.invocations.values())
+    seconds = {name: (usage.cpu_ms[name] + usage.waits[name] * REQUEST_MS) / 1000 for name in usage.invocations}
+    gb_seconds = sum(value * memory_gb(name) for name, value in seconds.items())
+    gb_seconds += total * COLD_START_SHARE * COLD_START_MS / 1000
+    reads = _sum(requests, ("GetItem.units", "Query.units", "BatchGetItem.units"))
+    writes = _sum(requests, ("PutItem.units", "UpdateItem.units", "DeleteItem.units", "BatchWriteItem.units"))
+    dollars = {
+        "lambda": total * prices["lambda"]["request"] + gb_seconds * prices["lambda"]["gb_second"],
+        "dynamodb": reads * prices["dynamodb"]["read_unit"] + writes * prices["dynamodb"]["write_unit"],
+        "s3": _sum(requests, ("s3.PutObject", "s3.ListObjectsV2")) * prices["s3"]["put"]
+        + _sum(requests, ("s3.GetObject", "s3.HeadObject")) * prices["s3"]["get"],
+        # A message is sent, received and deleted.
+        "sqs": 3 * requests["sqs.SendMessage"] * prices["sqs"]["request"],
+        "events": requests["events.PutEvents"] * prices["events"]["event"],
+        "sns": requests["sns.Publish"] * prices["sns"]["publish"],
+        "api_gateway": usage.invocations["api_handler"] * prices["api_gateway"]["request"],
+        "logs": usage.log_bytes / 2**30 * prices["logs"]["gb"],
+    }
+    return {**dollars, "total": sum(dollars.values())}
+
+
+def idle_month(sweep: Usage) -> dict[str, float]:
+    """Dollars of a month in which nobody comes: the sweeper, the polls of idle queues, the alarms."""
+    each = price(sweep)["total"] / sweep.invocations["sweep_standing"]
+    polled = sum(1 for name in resources() if name.endswith("Queue"))
+    alarms = sum(1 for resource in resources().values() if resource.get("Type") == "AWS::CloudWatch::Alarm")
+    dollars = {
+        "sweeper": each * MINUTES_A_MONTH,
+        "polls": polled * POLLS_A_MONTH_AND_QUEUE * PRICES["sqs"]["request"],
+        "alarms": alarms * PRICES["alarm"]["month"],
+    }
+    return {**dollars, "total": sum(dollars.values())}
+
+
+def memory_gb(function: str) -> float:
+    """The memory that the template gives a function."""
+    logical = "APIHandler" if function == "api_handler" else "".join(part.title() for part in function.split("_"))
+    return float(resources()[logical]["Properties"]["MemorySize"]) / 1024
+
+
+@cache
+def resources() -> dict[str, Any]:
+    """Everything in the templates, by logical name."""
+    merged: dict[str, Any] = {}
+    for template in sorted((ROOT / "infra").glob("*.yaml")):
+        merged |= yaml.load(template.read_text(), Loader=Loose).get("Resources", {})  # noqa: S506 - a safe loader
+    return merged
+
+
+class Loose(yaml.SafeLoader):
+    """CloudFormation's short tags (!Ref and the like) are of no interest here."""
+
+
+Loose.add_multi_constructor("!", lambda _loader, suffix, _node: suffix)
+
+
+def _sum(requests: Counter[str], endings: tuple[str, ...]) -> float:
+    return sum(count for request, count in requests.items() if request.endswith(endings))
+
+
+def run(photos: list[Path]) -> tuple[Usage, Usage]:
+    """What ranking these photos used, and what a few runs of the idle sweeper used."""
+    from localcloud.run import Ports, cloud
+    from tools.client import Client
+    from tools.connection import demo_token
+
+    with tempfile.TemporaryDirectory() as state, cloud(Path(state), Ports.free()) as local:
+        client = Client(local.base_url, demo_token(local.env))
+        sent = client.upload(photos, "cost")
+        client.rank([upload.image for upload in sent if upload.image])
+        ranked = measure(local.logs.glob("*.log"))
+        sweep_some_times(local.invoke_url)
+        both = measure(local.logs.glob("*.log"))
+    return ranked, difference(both, ranked)
+
+
+def sweep_some_times(invoke_url: str, times: int = 5) -> None:
+    from localcloud.clients import client
+
+    tick = {"version": "0", "id": "0", "detail-type": "Scheduled Event", "source": "aws.events", "account": "0"}
+    event = json.dumps({**tick, "time": "", "region": "", "resources": [], "detail": {}})
+    for _ in range(times):
+        client("lambda", invoke_url).invoke(FunctionName="proofsheet-local-sweep_standing", Payload=event)
+
+
+def difference(later: Usage, earlier: Usage) -> Usage:
+    counters = ("invocations", "cpu_ms", "requests", "waits")
+    spent = {name: getattr(later, name) - getattr(earlier, name) for name in counters}
+    return Usage(**spent, log_bytes=later.log_bytes - earlier.log_bytes)
+
+
+def show(title: str, dollars: dict[str, float]) -> None:
+    print(f"\n{title}")
+    for name, value in dollars.items():
+        print(f"  {name:12} {value:10.4f} $")
+
+
+def main() -> int:
+    photos = sample_photos()
+    count = len(photos)
+    usage, sweep = run(photos)
+    thousand = {name: value * 1000 / count for name, value in price(usage).items()}
+    idle, servers = idle_month(sweep), PRICES["always_on"]
+    show(f"1,000 photos ranked (from {count} measured, list prices of {PRICES['as_of']}, {PRICES['region']})", thousand)
+    show("An idle month", idle)
+    print(f"\nThe same on servers that always run: {servers['month']:.0f} $ a month, used or not ({servers['what']})")
+    even = (servers["month"] - idle["total"]) / thousand["total"] * 1000
+    print(f"Below {even:,.0f} photos a month, serverless is the cheaper one.")
+    print(json.dumps({"thousand_photos": rounded(thousand), "idle_month": rounded(idle), "break_even": round(even)}))
+    return 0
+
+
+def rounded(dollars: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in dollars.items()}
+
+
+def sample_photos() -> list[Path]:
+    """Those that come with scikit-image."""
+    import skimage
+
+    folder = Path(skimage.__file__).parent / "data"
+    return [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
