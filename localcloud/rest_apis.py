@@ -5,6 +5,7 @@
 | whole_import    | the document's binary media types, gateway responses, compression and   | no issue found (2026-11) |
 |                 | ANY methods are ignored, and MOCK integrations lose their answers:      |                          |
 |                 | corrupt images, errors in AWS's words, preflights without CORS          |                          |
+| mock_context    | a mock's header from the context, such as the request id, is its name   | no issue found (2026-11) |
 | update_in_place | a changed document gives the API another id, so its address changes     | known to its authors     |
 | limits          | a body over 10 MB reaches the function                                  | no issue found (2026-11) |
 
@@ -13,6 +14,7 @@ Each has a contract test in tests/localcloud/test_deployed_shims.py.
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -23,6 +25,7 @@ IMPORTED = ("_resources", "_authorizers_v1", "_models", "_gateway_responses")
 
 def install() -> None:
     whole_import()
+    mock_context()
     update_in_place()
     limits()
 
@@ -76,6 +79,19 @@ def _keep_answers(api: str, resource: str, method: str, integration: dict[str, A
         }
         gateway._put_method_response(api, resource, method, status, {})  # noqa: SLF001
         gateway._put_integration_response(api, resource, method, status, answer)  # noqa: SLF001
+
+
+def mock_context() -> None:
+    from ministack.services import apigateway_v1 as gateway
+
+    invoke = gateway._invoke_mock_v1  # noqa: SLF001
+
+    def invoked(integration: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = invoke(integration)
+        known = {"context.requestId": str(uuid.uuid4())}
+        return status, {name: known.get(value, value) for name, value in headers.items()}, body
+
+    gateway._invoke_mock_v1 = invoked  # noqa: SLF001
 
 
 def update_in_place() -> None:

@@ -21,6 +21,7 @@ import hashlib
 import json
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +32,7 @@ from botocore.exceptions import ClientError
 
 from tools import stages
 from tools.stages import Stage, StageError, code, one_line, say
-from tools.waiting import Events, settled
+from tools.waiting import Events, explained, settled
 
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 FAILED_FIRST = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
@@ -220,7 +221,7 @@ def _upload(stage: Stage, path: Path, key: str) -> None:
 
 
 def _apply(stage: Stage, package: Package, parameters: dict[str, str], kind: str) -> None:
-    name = f"deploy-{int(time.time())}"
+    name = f"deploy-{uuid.uuid4().hex}"
     request: Any = {
         "StackName": stage.stack,
         "ChangeSetName": name,
@@ -254,7 +255,7 @@ def _has_changes(stage: Stage, name: str) -> bool:
         if found["Status"] == "FAILED":
             break
         time.sleep(1)
-    reason = found.get("StatusReason", "no reason given")
+    reason = explained(stage, found.get("StatusReason", "no reason given"), ChangeSetName=name)
     stage.cloudformation.delete_change_set(StackName=stage.stack, ChangeSetName=name)
     if any(sentence in reason for sentence in NOTHING_TO_DO):
         return False

@@ -104,7 +104,8 @@ class Stage:
         if not self.region:
             raise NoCredentials("no region: set AWS_DEFAULT_REGION")
         config = Config(
-            retries={"mode": "standard", "max_attempts": 8},
+            connect_timeout=5,
+            retries={"mode": "standard", "max_attempts": 2 if self.endpoint else 8},
             s3={"addressing_style": "path"} if self.endpoint else None,
         )
         return self._session.client(service, region_name=self.region, endpoint_url=self.endpoint, config=config)

@@ -30,7 +30,7 @@ class Events:
         for event in self.new():
             reason = event.get("ResourceStatusReason", "")
             if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
-                return f"{event['LogicalResourceId']}: {reason}"
+                return explained(self.stage, f"{event['LogicalResourceId']}: {reason}")
         return "CloudFormation tells no reason"
 
     def finished(self) -> int:
@@ -47,6 +47,26 @@ class Events:
             if "does not exist" in str(error):
                 return []
             raise
+
+
+def explained(stage: Stage, reason: str, **request: str) -> str:
+    """The reason itself; of a failed validation, which only counts its errors, these errors.
+
+    request: ChangeSetName, when it was a change set that failed.
+    """
+    if "DescribeEvents" not in reason:
+        return reason
+    found = stage.cloudformation.describe_events(
+        StackName=stage.stack,
+        Filters={"FailedEvents": True},
+        **request,
+    )["OperationEvents"]
+    errors = [
+        f"{event['LogicalResourceId']}: {event['ValidationStatusReason']}"
+        for event in found
+        if event.get("ValidationStatus") == "FAILED" and event["OperationId"] == found[0]["OperationId"]
+    ]
+    return "; ".join(errors) or reason
 
 
 def settled(stage: Stage, events: Events | None = None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,7 +82,9 @@ def document(**more_paths):
         "info": {"title": "probe", "version": "1"},
         "paths": {
             "/things": {
-                "options": mock("200", responseParameters=ORIGIN),
+                "options": mock(
+                    "200", responseParameters={**ORIGIN, "method.response.header.X-Id": "context.requestId"}
+                ),
                 "x-amazon-apigateway-any-method": mock(
                     "405", responseTemplates={"application/json": '{"error":{"code":"method_not_allowed"}}'}
                 ),
@@ -191,6 +194,11 @@ def test_whole_import_other_methods_get_the_documents_answer(endpoint, deploy_ap
 def test_whole_import_a_preflight_has_its_headers(endpoint, deploy_api):
     answer = requests.options(address(endpoint, deploy_api(document()), "/things"), timeout=5)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_mock_context_a_header_carries_the_request_id(endpoint, deploy_api):
+    answer = requests.options(address(endpoint, deploy_api(document()), "/things"), timeout=5)
+    assert uuid.UUID(answer.headers["X-Id"])
 
 
 def test_whole_import_keeps_the_binary_types(endpoint, deploy_api):

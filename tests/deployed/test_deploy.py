@@ -1,0 +1,219 @@
+"""Deploying and destroying: side by side, again, over what was left unfinished, and what a bad request is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.deployed.conftest import BUCKET, RESOURCES
+from tools import deploy as deploying
+from tools import destroy as destroying
+from tools.deploy import deploy
+from tools.destroy import destroy
+from tools.stages import Stage, StageError
+
+# CloudFormation accepts it, and fails when it comes to make it.
+IMPOSSIBLE = {
+    "Type": "AWS::SQS::Queue",
+    "DependsOn": ["Function", "MediaBucket"],
+    "Properties": {"QueueName": {"Fn::Sub": "proofsheet-${Stage}-redrive"}, "RedrivePolicy": {"maxReceiveCount": 0}},
+}
+
+
+def arguments(stage, *more):
+    return ["--stage", stage.name, "--endpoint", stage.endpoint, "--build", str(stage.build), *more]
+
+
+def answer(stage):
+    """What the stage's function returns."""
+    call = stage.client("lambda").invoke(FunctionName=f"proofsheet-{stage.name}-api", Payload=b"{}")
+    return json.load(call["Payload"])
+
+
+def status(stage):
+    return (stage.describe() or {}).get("StackStatus")
+
+
+def buckets(stage):
+    return {bucket["Name"] for bucket in stage.s3.list_buckets()["Buckets"]}
+
+
+def fill(stage):
+    """Data as a used stage has it: an object, its older version, a delete marker, an unfinished upload."""
+    bucket = f"proofsheet-{stage.name}-media-{stage.account}"
+    stage.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"old", b"new"):
+        stage.s3.put_object(Bucket=bucket, Key="a", Body=body)
+    stage.s3.put_object(Bucket=bucket, Key="b", Body=b"x")
+    stage.s3.delete_object(Bucket=bucket, Key="b")
+    stage.s3.create_multipart_upload(Bucket=bucket, Key="c")
+
+
+def test_a_deployed_stage_runs_its_bundle_and_tells_where_it_is(stage):
+    deploy(stage)
+    assert answer(stage) == 1
+    note = json.loads(stage.outputs_file.read_text())
+    assert note["base_url"] == f"{stage.endpoint}/restapis/restapiid/api/_user_request_"
+    assert note["env"]["PROOFSHEET_STAGE"] == stage.name
+
+
+def test_the_deployment_bucket_is_private_and_encrypted(stage):
+    deploy(stage)
+    block = stage.s3.get_public_access_block(Bucket=stage.deployment_bucket)["PublicAccessBlockConfiguration"]
+    encryption = stage.s3.get_bucket_encryption(Bucket=stage.deployment_bucket)
+    assert set(block.values()) == {True}
+    assert encryption["ServerSideEncryptionConfiguration"]["Rules"]
+
+
+def test_a_new_bundle_replaces_the_code_and_keeps_the_data(stage, package):
+    deploy(stage)
+    fill(stage)
+    package(stage.name, code="2")
+    deploy(stage)
+    assert (answer(stage), status(stage)) == (2, "UPDATE_COMPLETE")
+    assert (
+        stage.s3.get_object(Bucket=f"proofsheet-{stage.name}-media-{stage.account}", Key="a")["Body"].read() == b"new"
+    )
+
+
+def test_deploying_the_same_again_changes_nothing(stage, capsys):
+    deploy(stage)
+    deploy(stage)
+    assert "Nothing changed" in capsys.readouterr().out
+    assert status(stage) == "CREATE_COMPLETE"
+
+
+def test_a_failed_update_is_rolled_back_and_names_its_cause(stage, package):
+    deploy(stage)
+    package(stage.name, {**RESOURCES, "Impossible": IMPOSSIBLE}, code="2")
+    with pytest.raises(StageError, match=r"rolled back \(UPDATE_ROLLBACK_COMPLETE\): Impossible: "):
+        deploy(stage)
+    assert answer(stage) == 1
+
+
+def test_a_failed_first_deploy_is_cleared_away_by_the_next(stage, package):
+    package(stage.name, {**RESOURCES, "Impossible": IMPOSSIBLE})
+    with pytest.raises(StageError, match="Impossible: "):
+        deploy(stage)
+    assert status(stage) == "ROLLBACK_COMPLETE"
+    package(stage.name)
+    deploy(stage)
+    assert (status(stage), answer(stage)) == ("CREATE_COMPLETE", 1)
+
+
+def test_a_deploy_that_ended_before_it_began_is_taken_up(stage, capsys):
+    stage.cloudformation.create_change_set(
+        StackName=stage.stack,
+        ChangeSetName="abandoned",
+        ChangeSetType="CREATE",
+        TemplateBody='{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}',
+    )
+    assert status(stage) == "REVIEW_IN_PROGRESS"
+    deploy(stage)
+    assert status(stage) == "CREATE_COMPLETE"
+    assert "taking it up" in capsys.readouterr().out
+
+
+def test_destroy_leaves_nothing(stage):
+    deploy(stage)
+    fill(stage)
+    answer(stage)  # which makes Lambda's log group
+    assert destroy(stage, confirmed=True) == []
+    logs = stage.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/proofsheet-{stage.name}-")
+    assert (status(stage), logs["logGroups"]) == (None, [])
+    assert not {name for name in buckets(stage) if name.startswith(f"proofsheet-{stage.name}-")}
+    assert not stage.outputs_file.exists()
+
+
+def test_stages_whose_names_begin_alike_do_not_touch_each_other(stage, endpoint, package):
+    neighbor = Stage(f"{stage.name}-media", endpoint, stage.build)
+    package(neighbor.name, code="3")
+    deploy(stage)
+    deploy(neighbor)
+    answer(neighbor)
+    destroy(stage, confirmed=True)
+    logs = stage.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/proofsheet-{neighbor.name}-")
+    assert (answer(neighbor), len(logs["logGroups"])) == (3, 1)
+
+
+def test_what_the_template_retains_is_kept_and_counted(stage, package):
+    package(stage.name, {**RESOURCES, "MediaBucket": {**BUCKET, "DeletionPolicy": "Retain"}})
+    deploy(stage)
+    fill(stage)
+    (left,) = destroy(stage, confirmed=True)
+    assert left.name == f"proofsheet-{stage.name}-media-{stage.account}"
+    assert stage.s3.get_object(Bucket=left.name, Key="a")["Body"].read() == b"new"
+
+
+def test_a_destroy_that_was_interrupted_is_taken_up(stage, monkeypatch):
+    deploy(stage)
+    answer(stage)
+    with monkeypatch.context() as patch:
+        patch.setattr(destroying, "_delete_logs", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert destroying.main(arguments(stage, "--yes")) == 130
+    assert (status(stage), stage.deployment_bucket in buckets(stage)) == (None, True)
+    assert destroy(stage, confirmed=True) == []
+    assert not stage.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/proofsheet-{stage.name}-")[
+        "logGroups"
+    ]
+
+
+@pytest.mark.parametrize("typed", ["", "yes", "test", "TEST0"])
+def test_destroy_wants_the_stages_name(stage, typed):
+    deploy(stage)
+    with pytest.raises(StageError, match="Nothing was destroyed"):
+        destroy(stage, confirmed=False, ask=lambda _: typed)
+    assert answer(stage) == 1
+
+
+def test_destroying_a_stage_that_is_not_there_says_so(stage, capsys):
+    assert destroying.main(arguments(stage, "--yes")) == 1
+    assert capsys.readouterr().err.startswith(f"There is no stage {stage.name} in ")
+
+
+@pytest.mark.parametrize("name", ["Dev", "1st", "a_b", "", "x" * 21])
+@pytest.mark.parametrize("command", [deploying.main, destroying.main])
+def test_a_bad_stage_name_is_refused_before_anything_else(command, name, capsys):
+    assert command(["--stage", name]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be a stage" in line
+
+
+@pytest.mark.parametrize(("command", "more"), [(deploying.main, []), (destroying.main, ["--yes"])])
+def test_missing_credentials_are_one_clear_line(command, more, stage, monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    assert command(["--stage", stage.name, "--build", str(stage.build), *more]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("No AWS account to work in (Unable to locate credentials")
+
+
+def test_an_endpoint_where_nothing_answers_is_one_clear_line(stage, capsys):
+    assert deploying.main(["--stage", stage.name, "--build", str(stage.build), "--endpoint", "http://127.0.0.1:9"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_used_bucket_name_ends_in_its_name_and_a_stage_that_can_be_deployed_later(stage, capsys):
+    used = f"proofsheet-{stage.name}-media-{stage.account}"
+    stage.s3.create_bucket(Bucket=used)
+    assert deploying.main(arguments(stage)) == 1
+    assert "MediaBucket: " in capsys.readouterr().err
+    stage.s3.delete_bucket(Bucket=used)
+    deploy(stage)
+    assert answer(stage) == 1
+
+
+def test_a_stage_that_is_not_packaged_names_the_command(stage, capsys):
+    (stage.folder / "bundle.zip").unlink()
+    assert deploying.main(arguments(stage)) == 1
+    assert f"make package STAGE={stage.name}" in capsys.readouterr().err
+    assert stage.deployment_bucket not in buckets(stage)
+
+
+@pytest.mark.parametrize("parameter", ["Speed=1", "Stage", "=1"])
+def test_an_unknown_parameter_is_refused(stage, parameter, capsys):
+    assert deploying.main(arguments(stage, "--parameter", parameter)) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
