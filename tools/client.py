@@ -201,14 +201,19 @@ class Client:
     def image(self, image: str) -> contract.Image:
         return self._api.call("GET", f"/images/{image}", contract.Image)
 
-    def images(self, collection: str) -> Iterator[contract.Image]:
-        """All images of a collection, newest first."""
+    def images(self, collection: str | None = None, state: contract.State | None = None) -> Iterator[contract.Image]:
+        """All images, or those of a collection or state, newest first."""
+        wanted = {name: value for name, value in (("collection", collection), ("state", state)) if value}
         cursor: str | None = ""
         while cursor is not None:
-            query = {"collection": collection, "limit": 200, **({"cursor": cursor} if cursor else {})}
+            query = {**wanted, "limit": 200, **({"cursor": cursor} if cursor else {})}
             page = self._api.call("GET", "/images", contract.Images, query=query)
             yield from page.items
             cursor = page.next
+
+    def process(self, image: str) -> contract.Accepted:
+        """Ask for all properties of an image again."""
+        return self._api.call("POST", f"/images/{image}/process", contract.Accepted, {})
 
     def ranking(self, ranking: str) -> contract.Ranking:
         return self._api.call("GET", f"/rankings/{ranking}", contract.Ranking)

@@ -14,6 +14,7 @@ import msgspec
 
 from chalicelib import bus, contract
 from chalicelib.errors import Conflict, NotFound
+from chalicelib.features.schema import PROPERTIES
 from chalicelib.images import record
 from chalicelib.store import AccountStore, ConditionFailed, Item
 
@@ -37,20 +38,21 @@ def request_processing(store: AccountStore, item: Item) -> None:
 
 
 def process_again(store: AccountStore, image: str, request: contract.Process, now: float) -> contract.Accepted:
-    """Compute properties anew; Conflict while there is no usable upload to compute from."""
+    """Compute properties anew, of a failed image all; Conflict while there is no usable upload to compute from."""
     item = get(store, image)
-    if "width" not in item or item["state"] not in ("processing", "ready"):
+    if "width" not in item:
         raise Conflict(f"The image is {item['state']}: there is nothing to process.")
+    wanted = PROPERTIES if item["state"] == "failed" else request.properties
     item = store.update(
         "image",
         image,
         "SET #state = :processing, #use_queue = :use_queue, #attempts = :zero, #sweep_pk = :sweep_pk, "
-        "#sweep_at = :sweep_at ADD #pending :pending",
+        "#sweep_at = :sweep_at REMOVE #reason ADD #pending :pending",
         {
             "processing": "processing",
             "use_queue": request.use_queue,
             "zero": 0,
-            "pending": set(request.properties),
+            "pending": set(wanted),
             **record.due(image, now + record.PATIENCE_SECONDS),
         },
         condition="attribute_exists(pk)",
@@ -133,12 +135,13 @@ def fail(
     condition: what must still be so, with its values in `seen`; another worker may have moved the image on.
     etag: of the upload that cannot be used.
     """
-    set_etag = ", #etag = :etag" if etag else ""
+    # An upload that cannot be used takes the place of the one before: nothing is left to process again.
+    set_etag, remove_size = (", #etag = :etag", ", #width, #height") if etag else ("", "")
     try:
         store.update(
             "image",
             image,
-            f"SET #state = :failed, #reason = :reason{set_etag} REMOVE #pending, #sweep_pk, #sweep_at",
+            f"SET #state = :failed, #reason = :reason{set_etag} REMOVE #pending, #sweep_pk, #sweep_at{remove_size}",
             {"failed": "failed", "reason": reason, "etag": etag, **seen},
             condition=condition,
         )

@@ -234,6 +234,24 @@ def test_a_property_that_cannot_be_computed_fails_the_image_after_three_deliveri
     assert (item["state"], item["reason"]) == ("failed", "The color of this image could not be computed.")
 
 
+def test_a_failed_image_can_be_processed_again_once_the_cause_is_mended(world, small_photos, monkeypatch):
+    from chalicelib import features
+
+    store = AccountStore(ACCOUNT)
+    [image] = open_slots(store, 1)
+    computed = features.extract
+    monkeypatch.setattr(features, "extract", lambda prop, photo: 1 / 0)
+    world.upload(ACCOUNT, image, small_photos[0])
+    world.drain()
+    assert state(store, image) == "failed"
+    monkeypatch.setattr(features, "extract", computed)
+    lifecycle.process_again(store, image, contract.Process(properties=["color"]), world.now)
+    world.drain()
+    item = store.get("image", image)
+    assert (item["state"], "reason" in item) == ("ready", False)
+    assert set(record.properties(item)) == set(contract.PROPERTIES)
+
+
 def test_a_worker_that_dies_at_every_attempt_ends_in_failed_by_the_sweeper(world, small_photos):
     store = AccountStore(ACCOUNT)
     [image] = open_slots(store, 1)

@@ -1,0 +1,147 @@
+"""Keep a stage going: python -m tools.operate COMMAND --stage x [--endpoint URL]
+
+| command   | does                                                                                    |
+|-----------|-----------------------------------------------------------------------------------------|
+| status    | how many messages wait, are being worked on, and lie in each dead-letter queue          |
+| redrive   | moves dead letters back to their queues, to be tried again                              |
+| replay    | sends the events that no function could handle to their functions once more             |
+| reprocess | asks for the properties of images again: --state failed (the default) or ready; needs   |
+|           | --url and --key (or PROOFSHEET_URL and PROOFSHEET_API_KEY), and works on that account   |
+
+Every handler is safe to run twice, so all of this is too. The last line of redrive, replay and reprocess is a count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chalicelib import contract
+from tools import stages
+from tools.stages import Stage, StageError, say
+
+WORKERS = ("quality", "color", "composition", "content", "faces", "score")
+FAILED_EVENTS = "failed-events"
+DEPTHS = {"ApproximateNumberOfMessages": "waiting", "ApproximateNumberOfMessagesNotVisible": "in work"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = stages.parser(__doc__)
+    parser.add_argument("command", choices=("status", "redrive", "replay", "reprocess"))
+    parser.add_argument("--state", choices=("failed", "ready"), default="failed")
+    parser.add_argument("--url", default=os.environ.get("PROOFSHEET_URL"))
+    parser.add_argument("--key", default=os.environ.get("PROOFSHEET_API_KEY"))
+    options = parser.parse_args(arguments)
+    return stages.run(lambda: operate(options))
+
+
+def operate(options: argparse.Namespace) -> None:
+    stage = Stage(options.stage, options.endpoint)
+    match options.command:
+        case "status":
+            status(stage)
+        case "redrive":
+            print(redrive(stage))
+        case "replay":
+            print(replay(stage))
+        case "reprocess":
+            print(reprocess(options.url, options.key, options.state))
+
+
+def status(stage: Stage) -> None:
+    for name in [*WORKERS, *(f"{worker}-dlq" for worker in WORKERS), FAILED_EVENTS]:
+        attributes = stage.client("sqs").get_queue_attributes(QueueUrl=url(stage, name), AttributeNames=list(DEPTHS))
+        depths = ", ".join(f"{attributes['Attributes'][key]} {what}" for key, what in DEPTHS.items())
+        say(f"{name:16} {depths}")
+
+
+def redrive(stage: Stage) -> int:
+    """Move every dead letter to the queue it came from; the number moved."""
+    moved = 0
+    for worker in WORKERS:
+        for message in messages(stage, f"{worker}-dlq"):
+            stage.client("sqs").send_message(QueueUrl=url(stage, worker), MessageBody=message["Body"])
+            forget(stage, f"{worker}-dlq", message)
+            moved += 1
+    return moved
+
+
+def replay(stage: Stage) -> int:
+    """Invoke the functions once more with the events that they failed at three times; the number replayed."""
+    replayed = 0
+    for message in messages(stage, FAILED_EVENTS):
+        function, event = failed_event(message)
+        stage.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))
+        forget(stage, FAILED_EVENTS, message)
+        replayed += 1
+    return replayed
+
+
+def failed_event(message: dict[str, Any]) -> tuple[str, Any]:
+    """Function and event in a message of the failed events.
+
+    Lambda writes a record of the invocation; EventBridge, when it cannot reach Lambda at all, the event itself with its
+    target as an attribute. Raises StageError for anything else, which stays in the queue for a person to look at.
+    """
+    try:
+        body = json.loads(message["Body"])
+        target = message.get("MessageAttributes", {}).get("TARGET_ARN")
+        if target:
+            return function_name(target["StringValue"]), body
+        return function_name(body["requestContext"]["functionArn"]), body["requestPayload"]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise StageError(f"A message in {FAILED_EVENTS} is no failed event: {message['Body'][:200]}") from error
+
+
+def function_name(arn: str) -> str:
+    """arn:aws:lambda:REGION:ACCOUNT:function:NAME, perhaps with a version behind."""
+    return arn.split(":")[6]
+
+
+def reprocess(base_url: str | None, key: str | None, state: contract.State) -> int:
+    """Ask again for the properties of every image in that state; images without a usable upload are passed over."""
+    from tools.client import Client
+    from tools.transport import Refused
+
+    if not base_url or not key:
+        raise StageError("reprocess needs --url and --key.")
+    client, asked = Client(base_url, key), 0
+    for image in list(client.images(state=state)):
+        try:
+            client.process(image.id)
+        except Refused as refusal:
+            say(f"{image.id}: {refusal}")
+        else:
+            asked += 1
+    return asked
+
+
+def messages(stage: Stage, queue: str) -> Iterator[dict[str, Any]]:
+    """Until the queue gives no more. What is not forgotten becomes visible again by itself."""
+    while True:
+        found = stage.client("sqs").receive_message(
+            QueueUrl=url(stage, queue), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        if not found.get("Messages"):
+            return
+        yield from found["Messages"]
+
+
+def forget(stage: Stage, queue: str, message: dict[str, Any]) -> None:
+    stage.client("sqs").delete_message(QueueUrl=url(stage, queue), ReceiptHandle=message["ReceiptHandle"])
+
+
+def url(stage: Stage, queue: str) -> str:
+    sqs = stage.client("sqs")
+    try:
+        return str(sqs.get_queue_url(QueueName=f"proofsheet-{stage.name}-{queue}")["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist as error:
+        raise StageError(f"The stage {stage.name} has no queue {queue}: is it deployed?") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
