@@ -17,10 +17,11 @@ from pathlib import Path
 
 import chalice
 import chalice.app
-from chalice.deploy.packager import DependencyBuilder
+from chalice.deploy import packager
 from chalice.utils import OSUtils
 
 from tools import archive, byte_code, slim
+from tools.stages import StageError, one_line
 
 ABI = "cp312"
 RULES = (slim, byte_code, archive)
@@ -29,7 +30,7 @@ RULES = (slim, byte_code, archive)
 def libraries(requirements: Path, build: Path) -> Path:
     """The zip of all third-party packages, made if the folder `build` has none for these versions and rules.
 
-    Raises chalice's MissingDependencyError when a package has no wheel that runs in Lambda.
+    Raises StageError when one cannot be had, or has no wheel that runs in Lambda.
     """
     versions = requirements.read_text() + installed()
     target = build / "libraries" / f"{digest(versions + rules())}.zip"
@@ -65,9 +66,19 @@ def download(requirements: Path, target: Path) -> None:
         constraints.write_text(installed())
         os.environ["PIP_CONSTRAINT"] = str(constraints)
         unfinished = target.with_suffix(".unfinished")
-        DependencyBuilder(OSUtils()).build_site_packages(ABI, str(requirements), str(unfinished))
+        build_site_packages(requirements, unfinished)
         del os.environ["PIP_CONSTRAINT"]
         unfinished.rename(target)
+
+
+def build_site_packages(requirements: Path, target: Path) -> None:
+    try:
+        packager.DependencyBuilder(OSUtils()).build_site_packages(ABI, str(requirements), str(target))
+    except packager.MissingDependencyError as error:
+        missing = ", ".join(sorted(package.identifier for package in error.missing))
+        raise StageError(f"These packages have no wheel that runs in Lambda: {missing}.") from error
+    except (packager.NoSuchPackageError, packager.PackageDownloadError) as error:
+        raise StageError(f"The packages of {requirements.name} cannot be had: {one_line(error)}") from error
 
 
 def add_chalice(tree: Path) -> None:

@@ -8,33 +8,62 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools import archive, budget, byte_code, sam_template, smoke
+from tools import archive, budget, byte_code, sam_template, smoke, stages
 from tools.libraries import libraries
+from tools.stages import StageError, one_line
 
 ROOT = Path(__file__).parents[1]
-STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
-def main() -> None:
+def main() -> int:
     arguments = parsed()
-    out = arguments.out or ROOT / "build" / arguments.stage
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        template = sam_template.generate(arguments.stage)
-    except LookupError as error:
-        sys.exit(str(error))
-    sam_template.write(template, out / "template.json")
-    write_bundle(out / "bundle.zip")
-    answer = measure(out / "bundle.zip", accept=arguments.accept)
-    smoke.run(out / "bundle.zip", sam_template.handlers(template))
+    return stages.run(lambda: package(arguments.stage, arguments.out, accept=arguments.accept))
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stage", required=True, help="its name, for example dev")
+    parser.add_argument("--out", type=Path, help="instead of build/STAGE")
+    parser.add_argument("--accept", action="store_true", help="record the sizes as the new budget")
+    return parser.parse_args()
+
+
+def package(name: str, out: Path | None, *, accept: bool) -> None:
+    """Make, measure and try out the package of a stage. Raises StageError; exits when the bundle is too large or fails.
+
+    A package that fails is not left where `tools.deploy` would find it.
+    """
+    require_linux()
+    folder = out or stages.Stage(name).folder
+    folder.mkdir(parents=True, exist_ok=True)
+    template, bundle = template_of(name), folder / "bundle.unfinished"
+    write_bundle(bundle)
+    answer = measure(bundle, accept=accept)
+    smoke.run(bundle, sam_template.handlers(template))
+    sam_template.write(template, folder / "template.json")
+    bundle.rename(folder / "bundle.zip")
     print(json.dumps(answer))
+
+
+def require_linux() -> None:
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise StageError("Packaging needs Linux on x86-64: the bundle runs here before it ships.")
+    if shutil.which("strip") is None:
+        raise StageError("Packaging needs the command `strip`, of GNU binutils.")
+
+
+def template_of(stage: str) -> sam_template.Template:
+    try:
+        return sam_template.generate(stage)
+    except LookupError as error:
+        raise StageError(one_line(error)) from error
 
 
 def measure(bundle: Path, *, accept: bool) -> dict[str, Any]:
@@ -52,26 +81,10 @@ def measure(bundle: Path, *, accept: bool) -> dict[str, Any]:
     }
 
 
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Make a stage's template and bundle.")
-    parser.add_argument("--stage", required=True, type=stage_name)
-    parser.add_argument("--out", type=Path, help="instead of build/STAGE")
-    parser.add_argument("--accept", action="store_true", help="record the sizes as the new budget")
-    return parser.parse_args()
-
-
-def stage_name(text: str) -> str:
-    if not STAGE.fullmatch(text):
-        raise argparse.ArgumentTypeError("a stage is named by up to 20 lower-case letters, digits and hyphens")
-    return text
-
-
 def write_bundle(target: Path) -> None:
-    """Third-party packages first, then ours, in one zip, which takes the place of the last one when it is whole."""
-    unfinished = target.with_suffix(".unfinished")
-    shutil.copyfile(libraries(ROOT / "requirements.txt", ROOT / "build"), unfinished)
-    archive.extend(unfinished, own_files(ROOT))
-    unfinished.rename(target)
+    """Third-party packages first, then ours, in one zip."""
+    shutil.copyfile(libraries(ROOT / "requirements.txt", ROOT / "build"), target)
+    archive.extend(target, own_files(ROOT))
 
 
 def own_files(project: Path) -> Iterator[tuple[str, bytes]]:
@@ -87,4 +100,4 @@ def own_files(project: Path) -> Iterator[tuple[str, bytes]]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -71,18 +71,28 @@ def function(resource: Any, template: Template) -> Template:
 
 def generate(stage: str, project: Path = ROOT) -> Template:
     """The whole template of a stage. Raises LookupError when app.py names a queue or bucket that infra/ lacks."""
-    merger = package.TemplateDeepMerger()
-    shared: Template = {}
-    for path in [project / "infra" / name for name in MERGED]:
-        if path.exists():
-            shared = merger.merge(read_yaml(path), shared)
+    shared = infra(project / "infra")
     generated = chalice_template(stage, project)
     bind_events(generated, shared, stage)
-    template: Template = merger.merge(shared, generated)
+    template = merge(shared, generated)
     template["Parameters"] = {**template.get("Parameters", {}), **BUNDLE_PARAMETERS}
     # The names of queues are already this stage's: a template deployed as another stage would listen to the wrong ones.
     template["Parameters"]["Stage"] = {**template["Parameters"]["Stage"], "Default": stage, "AllowedValues": [stage]}
     return template
+
+
+def infra(folder: Path) -> Template:
+    """The templates of the folder in one."""
+    merged: Template = {}
+    for name in MERGED:
+        merged = merge(read_yaml(folder / name), merged)
+    return merged
+
+
+def merge(over: Template, under: Template) -> Template:
+    """Chalice's deep merge: dicts are merged key by key, everything else in `over` takes the place of `under`'s."""
+    merged: Template = package.TemplateDeepMerger().merge(over, under)
+    return merged
 
 
 def read_yaml(path: Path) -> Template:
@@ -136,7 +146,7 @@ def queue_ids(shared: Template, stage: str) -> dict[str, str]:
     return {
         entry["Properties"]["QueueName"]["Fn::Sub"].replace("${Stage}", stage): logical_id
         for logical_id, entry in shared["Resources"].items()
-        if entry["Type"] == "AWS::SQS::Queue"
+        if entry.get("Type") == "AWS::SQS::Queue"
     }
 
 
