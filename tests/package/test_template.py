@@ -1,0 +1,318 @@
+"""The packaged template: what chalice, the merged files of infra/ and the policies make together."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chalicelib import errors
+from chalicelib.images import extract
+from chalicelib.scoring import worker
+from tests.pipeline.guard import BY_LAMBDA, arn, grants, policy_files
+
+ROOT = Path(__file__).parents[2]
+CODES = {
+    kind.code: str(kind.STATUS_CODE) for kind in [errors.ProofsheetError, *errors.ProofsheetError.__subclasses__()]
+}
+# The API, Cognito and the queue's mapping wait for an answer; a lost sweep is made up for by the next minute's.
+NEVER_KEPT = {"APIHandler", "AccountBorn", "Score", "SweepStanding"}
+
+
+@pytest.fixture(scope="session")
+def template():
+    """In a process of its own, since app.py reads its stage when it is imported."""
+    code = "import json; from tools import sam_template; print(json.dumps(sam_template.generate('dev')))"
+    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(made.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def of_type(template):
+    """of_type("SQS::Queue"): the resources of that type, their properties by logical id."""
+
+    def find(kind):
+        found = {name: it["Properties"] for name, it in template["Resources"].items() if it["Type"] == f"AWS::{kind}"}
+        assert found, kind
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def functions(of_type):
+    return of_type("Serverless::Function")
+
+
+@pytest.fixture(scope="session")
+def alarmed(of_type):
+    """(metric, the logical id it is measured of), for every alarm that looks at one resource."""
+    alarms = of_type("CloudWatch::Alarm").values()
+    return {(alarm["MetricName"], logical_id(alarm["Dimensions"][0]["Value"])) for alarm in alarms if named(alarm)}
+
+
+def named(alarm):
+    return [each for each in alarm.get("Dimensions", []) if {"Ref", "Fn::GetAtt"} & set(each["Value"])]
+
+
+def logical_id(reference):
+    return reference.get("Ref") or reference["Fn::GetAtt"][0]
+
+
+def events(function, kind):
+    return [each["Properties"] for each in function.get("Events", {}).values() if each["Type"] == kind]
+
+
+# Functions
+
+
+def handler(function):
+    return function["FunctionName"]["Fn::Sub"].removeprefix("proofsheet-${Stage}-")
+
+
+def test_every_function_bears_its_handlers_name(functions):
+    names = {function["Handler"]: handler(function) for function in functions.values()}
+    assert names.pop("app.app") == "api"
+    assert {f"app.{name}" for name in names.values()} == set(names)
+
+
+def test_every_function_writes_to_its_own_log_group_which_forgets(functions, of_type):
+    groups = of_type("Logs::LogGroup")
+    for function in functions.values():
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/proofsheet-${{Stage}}-{handler(function)}"}
+        assert group["RetentionInDays"] == {"Ref": "LogDays"}
+
+
+def test_every_function_is_traced_and_alarms_when_it_breaks_off(functions, alarmed):
+    assert {each["Tracing"] for each in functions.values()} == {"Active"}
+    assert {("Errors", name) for name in functions} <= alarmed
+
+
+def test_every_function_has_a_role_of_its_own(functions):
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions.values()]
+    assert len(set(roles)) == len(functions)
+
+
+def test_functions_are_told_where_everything_is(template):
+    given = template["Globals"]["Function"]["Environment"]["Variables"]
+    read = set(re.findall(r'env\.get\("(PROOFSHEET_\w+)"', (ROOT / "chalicelib/settings.py").read_text()))
+    assert read == {name for name in given if name.startswith("PROOFSHEET_")} | {"PROOFSHEET_STAGE"}
+
+
+def test_functions_end_before_whoever_waits_for_them(functions):
+    assert functions["APIHandler"]["Timeout"] <= 29  # API Gateway
+    assert functions["AccountBorn"]["Timeout"] <= 5  # Cognito
+
+
+def test_what_computes_has_a_whole_core(functions):
+    measured = {"APIHandler": 970, "Uploaded": 840, "SweepStanding": 840, "Content": 173, "Quality": 112}
+    for name, peak in measured.items():
+        assert functions[name]["MemorySize"] == 1769 > 1.5 * peak
+
+
+# Queues
+
+
+def test_a_batch_reports_its_failures_one_by_one_and_has_six_times_its_time(template, functions):
+    visible = template["Parameters"]["VisibilitySeconds"]["Default"]
+    read = [(function, event) for function in functions.values() for event in events(function, "SQS")]
+    assert len(read) == 6
+    for function, event in read:
+        assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert 2 <= event["ScalingConfig"]["MaximumConcurrency"] <= 1000 / (2 * len(read))
+        assert 6 * function["Timeout"] <= visible
+
+
+def test_every_queue_is_encrypted_and_its_dead_letters_are_kept_for_two_weeks(of_type, alarmed):
+    queues = of_type("SQS::Queue")
+    dead = {logical_id(each["RedrivePolicy"]["deadLetterTargetArn"]) for each in queues.values() if is_source(each)}
+    assert {each["SqsManagedSseEnabled"] for each in queues.values()} == {True}
+    assert {queues[name]["MessageRetentionPeriod"] for name in dead | {"FailedEvents"}} == {14 * 24 * 3600}
+    assert set(queues) == dead | {name for name, each in queues.items() if is_source(each)} | {"FailedEvents"}
+    assert {("ApproximateNumberOfMessagesVisible", name) for name in dead | {"FailedEvents"}} <= alarmed
+    assert {("ApproximateAgeOfOldestMessage", name) for name, each in queues.items() if is_source(each)} <= alarmed
+
+
+def is_source(queue):
+    return "RedrivePolicy" in queue
+
+
+def test_the_last_delivery_is_the_one_the_workers_take_for_the_last(of_type):
+    counts = {each["RedrivePolicy"]["maxReceiveCount"] for each in of_type("SQS::Queue").values() if is_source(each)}
+    assert counts == {extract.LAST_ATTEMPT} == {worker.LAST_ATTEMPT}
+
+
+def test_every_queue_is_read(of_type, functions):
+    read = {logical_id(event["Queue"]) for function in functions.values() for event in events(function, "SQS")}
+    assert read == {name for name, each in of_type("SQS::Queue").items() if is_source(each)}
+
+
+# Events
+
+
+def test_what_fails_without_a_caller_is_tried_again_and_kept(functions):
+    kept = {"DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}}}
+    for name, function in functions.items():
+        if name not in NEVER_KEPT:
+            assert kept.items() <= function["EventInvokeConfig"].items(), name
+            assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 2
+
+
+def test_a_rule_keeps_what_its_function_would_not_take(functions):
+    rules = [event for function in functions.values() for event in events(function, "EventBridgeRule")]
+    assert len(rules) == 4
+    assert {logical_id(rule["DeadLetterConfig"]["Arn"]) for rule in rules} == {"FailedEvents"}
+    assert not [function for function in functions.values() if events(function, "CloudWatchEvent")]
+
+
+def test_the_pools_trigger_is_the_function_it_may_invoke(template, functions):
+    trigger = template["Resources"]["UserPool"]["Properties"]["LambdaConfig"]["PostConfirmation"]["Fn::Sub"]
+    permission = template["Resources"]["AccountBornPermission"]["Properties"]
+    assert trigger.rpartition(":")[2] == functions["AccountBorn"]["FunctionName"]["Fn::Sub"]
+    assert permission["FunctionName"] == {"Ref": "AccountBorn"}
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["UserPool", "Arn"]}
+
+
+# Policies. That they fit what the code does is for tests/pipeline/test_permissions.py; here, what Lambda itself needs.
+
+
+def for_lambda(function):
+    """(action, name) of what Lambda does in this function's name; * where AWS has no name for it."""
+    name = function["FunctionName"]["Fn::Sub"].replace("${Stage}", "local")
+    needed = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
+    needed |= {(f"logs:{action}", f"/aws/lambda/{name}") for action in ("CreateLogStream", "PutLogEvents")}
+    receive = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+    for _ in events(function, "SQS"):
+        needed |= {(f"sqs:{action}", name) for action in receive}
+    if "DestinationConfig" in function.get("EventInvokeConfig", {}):
+        needed.add(("sqs:SendMessage", "proofsheet-local-failed-events"))
+    return needed
+
+
+def test_a_policy_gives_lambda_what_it_needs_for_its_functions_and_no_more(functions):
+    needed = {}
+    for name, file in policy_files().items():
+        function = next(it for it in functions.values() if handler(it) == ("api" if name == "api_handler" else name))
+        needed.setdefault(file, set()).update(for_lambda(function))
+    given = {
+        file: {
+            (grant.action, grant.resource.removesuffix(":*").rpartition(":")[2])
+            for grant in grants(file)
+            if grant.action in BY_LAMBDA or grant.resource.endswith("-failed-events")
+        }
+        for file in needed
+    }
+    assert given == needed
+
+
+def test_a_role_has_the_policy_that_was_tested(template, functions):
+    files = {("api" if name == "api_handler" else name): file for name, file in policy_files().items()}
+    for function in functions.values():
+        role = template["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
+        [policy] = role["Policies"]
+        assert policy["PolicyDocument"] == json.loads((ROOT / ".chalice" / files[handler(function)]).read_text())
+
+
+# The API
+
+
+@pytest.fixture(scope="session")
+def refusals(template):
+    """The gateway's own answers: (status, error, headers) by type."""
+    answers = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
+    return {
+        kind: (
+            each.get("StatusCode"),
+            json.loads(each["ResponseTemplates"]["application/json"])["error"],
+            each["ResponseParameters"]["Headers"],
+        )
+        for kind, each in answers.items()
+    }
+
+
+def test_the_gateway_refuses_in_the_contracts_words(refusals):
+    for kind, (status, error, _) in refusals.items():
+        assert CODES[error["code"]] == status or kind == "DEFAULT_4XX"
+        assert set(error) == {"code", "message"}
+    assert {"401", "403", "404", "413", "415", "429", "503"} <= {status for status, *_ in refusals.values()}
+
+
+def test_a_page_of_another_origin_can_read_every_refusal(refusals):
+    for _, _, headers in refusals.values():
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
+        assert headers["X-Request-Id"] == "context.requestId"
+
+
+def test_a_refusal_that_will_pass_says_when_to_come_back(refusals):
+    passing = {kind for kind, (status, *_) in refusals.items() if status in ("429", "503")}
+    assert passing == {kind for kind, (*_, headers) in refusals.items() if "Retry-After" in headers}
+
+
+def test_the_api_is_throttled_as_a_whole(template):
+    [method] = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
+    assert (method["HttpMethod"], method["ResourcePath"]) == ("*", "/*")
+    assert method["ThrottlingRateLimit"] == {"Ref": "ApiRequestsPerSecond"}
+
+
+def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
+    alarm = template["Resources"]["ApiServerErrorsAlarm"]["Properties"]["Dimensions"]
+    api = template["Resources"]["RestAPI"]["Properties"]
+    assert {each["Name"]: each["Value"] for each in alarm} == {"ApiName": api["Name"], "Stage": api["StageName"]}
+    assert api["DefinitionBody"]["info"]["title"] == api["Name"]
+
+
+# Data
+
+
+def test_no_bucket_can_be_made_public(of_type):
+    for bucket in of_type("S3::Bucket").values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+
+
+def test_data_survives_an_update_and_a_protected_stage_survives_a_delete(template):
+    held = [template["Resources"][name] for name in ("MediaBucket", "Table", "UserPool")]
+    assert {each["UpdateReplacePolicy"] for each in held} == {"Retain"}
+    assert template["Resources"]["Table"]["Properties"]["DeletionProtectionEnabled"]["Fn::If"][0] == "IsProtected"
+    assert template["Resources"]["UserPool"]["Properties"]["DeletionProtection"]["Fn::If"][0] == "IsProtected"
+
+
+# The whole
+
+
+def test_every_name_carries_the_stage(template):
+    kinds = ("TopicName", "QueueName", "TableName", "BucketName", "AlarmName", "FunctionName", "LogGroupName")
+    text = json.dumps(template)
+    for kind in kinds:
+        names = re.findall(rf'"{kind}": {{"Fn::Sub": "([^"]+)"}}', text)
+        assert names
+        assert not [name for name in names if "proofsheet-${Stage}" not in name]
+
+
+def test_no_two_resources_share_a_name(template):
+    names = re.findall(r'"(\w+Name)": {"Fn::Sub": "([^"]+)"}', json.dumps(template["Resources"]))
+    own = [each for each in names if each[0] in ("TopicName", "QueueName", "AlarmName", "FunctionName", "LogGroupName")]
+    assert len(own) == len(set(own))
+
+
+def test_nothing_is_declared_and_not_used(template):
+    text = json.dumps({part: value for part, value in template.items() if part != "Parameters"})
+    used = set(re.findall(r'"Ref": "(\w+)"', text)) | set(re.findall(r"\$\{(\w+)\}", text))
+    conditions = set(re.findall(r'"Condition": "(\w+)"', text)) | set(re.findall(r'"Fn::If": \["(\w+)"', text))
+    assert set(template["Parameters"]) <= used
+    assert set(template["Conditions"]) == conditions
+
+
+def test_clients_learn_where_the_stage_is(template):
+    assert {"ApiUrl", "Region", "UserPool", "UserPoolClient", "MediaBucket", "RestAPIId"} <= set(template["Outputs"])
+
+
+def test_arns_of_policies_resolve_without_a_rest():
+    unresolved = [grant for file in set(policy_files().values()) for grant in grants(file) if "$" in grant.resource]
+    assert unresolved == []
+    assert arn({"Fn::Sub": "arn:${AWS::Partition}:sqs:${Stage}"}) == "arn:aws:sqs:local"

@@ -1,0 +1,186 @@
+"""Least privilege, by running: every policy of .chalice/policies allows what its functions do, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib import accounts, auth, aws, contract, ranking
+from chalicelib.images import gallery, lifecycle, record, removal, slots, sweep
+from chalicelib.settings import settings
+from chalicelib.store import AccountStore
+from tests.pipeline.guard import BY_LAMBDA, Guard, Guarded, policy_files, statements
+from tests.pipeline.world import Message, World
+
+ACCOUNT = "a234567abcdefghij"
+EVENTS = {
+    "Process Image Request": "route",
+    "Image Processed": "plan_scores",
+    "Image Scored": "settle_rankings",
+    "Ranking Complete": "tell_ranking",
+}
+# AWS has no resource to name for these.
+NAMELESS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+class GuardedWorld(World):
+    """The pipeline, each handler with its own role; the test itself acts as the API."""
+
+    guard: Guard
+
+    def client(self, service: str) -> Any:
+        return Guarded(self.guard, service, super().client(service))
+
+    def upload(self, account: str, image: str, data: bytes, *, told: bool = True) -> None:
+        """The bytes come with a form that the API signed; S3 may lose its event."""
+        key = record.original_key(account, image)
+        self.put(key, data)
+        self.bag.messages += [Message("uploaded", {"key": key})] * told
+
+    def put(self, key: str, data: bytes) -> None:
+        """An object that somebody else wrote."""
+        super().client("s3").put_object(Bucket=settings().media_bucket, Key=key, Body=data)
+
+    def handle(self, message: Message) -> bool:
+        with self.guard.running(EVENTS.get(message.kind, message.kind)):
+            return super().handle(message)
+
+    def look(self, seconds: float) -> None:
+        self.now += seconds
+        with self.guard.running("sweep_standing"):
+            sweep.sweep(self.now)
+
+    def delete_before(self, operation: str, image: str) -> None:
+        """The image is deleted behind the next handler's back, just before its request of that name."""
+
+        def on_call(_service: str, name: str, when: str) -> None:
+            if name == operation and when == "before":
+                self.emulator.on_call = lambda *_: None
+                super(GuardedWorld, self).client("dynamodb").delete_item(
+                    TableName=settings().table,
+                    Key={"pk": {"S": f"{ACCOUNT}/image/{image}"}, "sk": {"S": "image"}},
+                )
+
+        self.emulator.on_call = on_call
+
+
+@pytest.fixture
+def world(emulator, make_world, monkeypatch):
+    make_world(0)
+    world = GuardedWorld(emulator)
+    world.guard = Guard()
+    monkeypatch.setattr(aws, "client", world.client)
+    return world
+
+
+def new_images(world, count, **options):
+    files = [contract.NewFile(name=f"{number}.jpg", content_type="image/jpeg", size=100) for number in range(count)]
+    answer = slots.open_slots(AccountStore(ACCOUNT), contract.NewImages(files=files, **options), world.now)
+    return [slot.id for slot in answer.items]
+
+
+def handle_next(world, kind):
+    """Handle the first message of that kind, as it came."""
+    message = next(message for message in world.bag.messages if message.kind == kind)
+    world.bag.messages.remove(message)
+    return world.handle(message)
+
+
+def rank_and_ask(world, mine, images):
+    """A ranking that waits for photos on their way, one that finds them ready, and everything else a caller asks."""
+    made = ranking.create(mine, contract.NewRanking(images=images), world.now).id
+    world.drain()
+    ranking.view(mine, made)
+    ranking.page(mine, contract.Paging())
+    gallery.page(mine, contract.ImageQuery(collection="spring"))
+    gallery.view(mine, images[0])
+    lifecycle.process_again(mine, images[0], contract.Process(use_queue=False), world.now)
+    world.drain()
+    principal = auth.Principal(ACCOUNT, "user", frozenset({"member"}))
+    accounts.revoke_api_key(principal, accounts.create_api_key(principal, "key").id)
+    ranking.delete(mine, made)
+    with world.guard.running("account_born"):
+        accounts.signed_up({"request": {"userAttributes": {"sub": "1234"}}})
+
+
+def lose_what_can_be_lost(world, mine, photo):
+    """An upload whose event never came, a score that nobody asked for or heard of; the sweeper mends them all."""
+    [unscored, untold] = new_images(world, 2)
+    world.upload(ACCOUNT, unscored, photo)
+    for kind in ("uploaded", "Process Image Request", *contract.PROPERTIES):
+        handle_next(world, kind)
+    world.upload(ACCOUNT, untold, photo, told=False)
+    ranking.create(mine, contract.NewRanking(images=[unscored, untold]), world.now)
+    world.bag.messages.clear()
+    world.look(slots.SLOT_SECONDS + slots.GRACE_SECONDS + 60)
+    while others := [message.kind for message in world.bag.messages if message.kind != "Image Scored"]:
+        handle_next(world, others[0])
+    world.bag.messages.clear()
+    world.look(record.PATIENCE_SECONDS * record.ATTEMPTS)
+
+
+def delete_in_the_middle(world, scored, photo):
+    """Photos deleted while somebody works on them, so that what was just written has to go as well."""
+    [during_work, before_ingest, never_sent] = new_images(world, 3)
+    world.upload(ACCOUNT, scored, photo)
+    world.delete_before("UpdateItem", scored)
+    handle_next(world, "uploaded")
+    world.upload(ACCOUNT, during_work, photo)
+    handle_next(world, "uploaded")
+    handle_next(world, "Process Image Request")
+    world.delete_before("UpdateItem", during_work)
+    handle_next(world, "content")
+    world.bag.messages.clear()
+    world.upload(ACCOUNT, before_ingest, photo)
+    world.delete_before("GetItem", before_ingest)
+    handle_next(world, "uploaded")
+    world.bag.messages.append(Message("uploaded", {"key": record.original_key(ACCOUNT, never_sent)}))
+    handle_next(world, "uploaded")
+
+
+def delete_in_a_sweep(world, photo):
+    """The same under the sweeper's hands, twice: with the slot still there, and with the slot gone."""
+    for operation in ("PutObject", "HeadObject"):
+        [image] = new_images(world, 1)
+        world.upload(ACCOUNT, image, photo, told=False)
+        world.put(f"{record.record_prefix(ACCOUNT, image)}general.json", b"{}")
+        world.delete_before(operation, image)
+        world.look(slots.SLOT_SECONDS + slots.GRACE_SECONDS + 60)
+
+
+@pytest.mark.usefixtures("remembered")
+def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_photos):
+    mine = AccountStore(ACCOUNT)
+    images = new_images(world, 3, collection="spring")
+    for image, photo in zip(images, small_photos, strict=True):
+        world.upload(ACCOUNT, image, photo)
+    rank_and_ask(world, mine, images)
+    lose_what_can_be_lost(world, mine, small_photos[0])
+    delete_in_the_middle(world, images[0], small_photos[1])
+    delete_in_a_sweep(world, small_photos[0])
+    removal.delete(mine, images[1])
+    unused = {file: granted - world.guard.used[file] for file, granted in world.guard.grants.items()}
+    assert world.guard.denied == []
+    assert {file: left for file, grants in unused.items() if (left := needless(grants))} == {}
+
+
+def needless(grants):
+    return sorted(g for g in grants if g.action not in BY_LAMBDA and not g.resource.endswith("-failed-events"))
+
+
+@pytest.mark.parametrize("file", sorted(set(policy_files().values())))
+def test_a_policy_names_every_resource_that_can_be_named(file):
+    unnamed = {action for each in statements(file) if "*" in each["Resource"] for action in each["Action"]}
+    assert unnamed <= NAMELESS
+
+
+@pytest.mark.parametrize("file", sorted(set(policy_files().values())))
+def test_a_policy_names_actions_in_full(file):
+    assert not [action for each in statements(file) for action in each["Action"] if "*" in action]
+
+
+def test_the_guard_refuses_what_no_policy_allows(world):
+    with world.guard.running("tell_ranking"), pytest.raises(Exception, match="AccessDenied"):
+        AccountStore(ACCOUNT).get("image", "x")
+    assert [function for function, _ in world.guard.denied] == ["tell_ranking"]
