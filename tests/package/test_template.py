@@ -13,7 +13,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.images import extract
 from chalicelib.scoring import worker
-from tests.pipeline.guard import BY_LAMBDA, arn, grants, policy_files
+from tests.pipeline.guard import arn, for_lambda, grants, policy_files
 
 ROOT = Path(__file__).parents[2]
 CODES = {
@@ -181,7 +181,7 @@ def test_the_pools_trigger_is_the_function_it_may_invoke(template, functions):
 # Policies. That they fit what the code does is for tests/pipeline/test_permissions.py; here, what Lambda itself needs.
 
 
-def for_lambda(function):
+def lambda_needs(function):
     """(action, name) of what Lambda does in this function's name; * where AWS has no name for it."""
     name = function["FunctionName"]["Fn::Sub"].replace("${Stage}", "local")
     needed = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
@@ -198,12 +198,12 @@ def test_a_policy_gives_lambda_what_it_needs_for_its_functions_and_no_more(funct
     needed = {}
     for name, file in policy_files().items():
         function = next(it for it in functions.values() if handler(it) == ("api" if name == "api_handler" else name))
-        needed.setdefault(file, set()).update(for_lambda(function))
+        needed.setdefault(file, set()).update(lambda_needs(function))
     given = {
         file: {
             (grant.action, grant.resource.removesuffix(":*").rpartition(":")[2])
             for grant in grants(file)
-            if grant.action in BY_LAMBDA or grant.resource.endswith("-failed-events")
+            if for_lambda(grant, grants(file))
         }
         for file in needed
     }

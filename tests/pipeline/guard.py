@@ -72,6 +72,13 @@ def arn(resource: Any) -> str:
     return text
 
 
+def for_lambda(grant: Grant, granted: set[Grant]) -> bool:
+    """Whether Lambda itself uses this grant; the depth of a queue, only where it polls that queue."""
+    if grant.action == "sqs:GetQueueAttributes":
+        return Grant("sqs:ReceiveMessage", grant.resource) in granted
+    return grant.action in BY_LAMBDA or grant.resource.endswith("-failed-events")
+
+
 def allows(grant: Grant, need: Need) -> bool:
     return (
         grant.action == need.action
