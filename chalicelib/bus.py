@@ -19,6 +19,7 @@ from chalicelib.settings import settings
 SOURCE = "proofsheet"
 VERSION = 1
 EVENTS_A_CALL = 10
+WORKERS = ("quality", "color", "composition", "content", "faces", "score")
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -100,6 +101,17 @@ def deliver(worker: str, payload: dict[str, Any], *, use_queue: bool = True) -> 
         InvocationType="Event",
         Payload=msgspec.json.encode({"Records": [record]}),
     )
+
+
+def busy_workers() -> frozenset[str]:
+    """The workers whose queues hold messages that nobody has taken yet."""
+    return frozenset(worker for worker in WORKERS if _waiting(worker))
+
+
+def _waiting(worker: str) -> int:
+    name: Any = "ApproximateNumberOfMessages"
+    answer = aws.sqs().get_queue_attributes(QueueUrl=queue_url(worker), AttributeNames=[name])
+    return int(answer["Attributes"][name])
 
 
 @cache

@@ -74,7 +74,9 @@ def operation(endpoint: Endpoint, schemas: dict[str, Schema]) -> Schema:
         "security": [] if endpoint.access == "open" else [{"bearer": []}],
     }
     if endpoint.body:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(endpoint.body)}}}
+        required = any(field.required for field in msgspec.structs.fields(endpoint.body))
+        content = {"application/json": {"schema": _ref(endpoint.body)}}
+        described["requestBody"] = {"required": required, "content": content}
     if endpoint.takes_bytes:
         binary = {"schema": {"type": "string", "format": "binary"}}
         described["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.takes_bytes, binary)}

@@ -136,14 +136,18 @@ def finish(store: AccountStore, item: Item) -> Item:
 
 
 def sweep(store: AccountStore, item: Item, *, last: bool) -> None:
-    """Look again at what a standing ranking waits for; at the last look, end it with what there is."""
+    """Look again at what a standing ranking waits for; at the last look, give up on scores that do not come.
+
+    An image that is not ready yet has its own sweeps, which end it: the ranking waits for that.
+    """
     pending = sorted(item.get("pending", ()))
-    if last:
-        _settle(store, item["id"], {image: {"reason": "No score came in time."} for image in pending})
-    elif pending:
-        advance(store, item["id"], pending, item["model"])
-    else:
+    if not pending:
         finish(store, item)
+        return
+    item = advance(store, item["id"], pending, item["model"])
+    if last and item.get("pending"):
+        ready = [image["id"] for image in store.get_many("image", item["pending"]) if image["state"] == "ready"]
+        _settle(store, item["id"], {image: {"reason": "No score came in time."} for image in ready})
 
 
 def forget(store: AccountStore, identifier: str, image: str) -> None:

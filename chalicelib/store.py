@@ -33,6 +33,7 @@ Item = dict[str, Any]
 SWEEP_SHARDS = 8
 BATCH_READ = 100
 BATCH_WRITE = 25
+INDEX_PAGES = 4  # of 1 MB, some 5,000 images each
 
 
 class ConditionFailed(Exception):
@@ -132,24 +133,27 @@ class AccountStore(msgspec.Struct, frozen=True):
         }
         if state:
             query |= {"FilterExpression": "#state = :state", "ExpressionAttributeNames": {"#state": "state"}}
-        keys = self._keys(index, query, limit + 1)
-        more = len(keys) > limit
-        keys = keys[:limit]
-        found = self.get_many(kind, [key.rsplit("/", 1)[1] for key in keys])
-        return Page(found, keys[-1].rsplit("/", 1)[1] if more else None)
+        keys, stopped_at = self._keys(index, query, limit + 1)
+        if len(keys) > limit:
+            keys, stopped_at = keys[:limit], keys[limit - 1]
+        return Page(self.get_many(kind, keys), stopped_at)
 
-    def _keys(self, index: str, query: dict[str, Any], wanted: int) -> list[str]:
-        pages = (
-            aws.dynamodb()
-            .get_paginator("query")
-            .paginate(TableName=settings().table, IndexName=index, ScanIndexForward=False, **query)
-        )
+    def _keys(self, index: str, query: dict[str, Any], wanted: int) -> tuple[list[str], str | None]:
+        """Ids in the index, newest first, and where reading stopped though there may be more.
+
+        A filter can leave little of much: after a few pages of the index the caller gets what was found so far.
+        """
         keys: list[str] = []
-        for page in pages:
-            keys += [item["pk"]["S"] for item in page["Items"]]
+        request = {"TableName": settings().table, "IndexName": index, "ScanIndexForward": False, **query}
+        for _ in range(INDEX_PAGES):
+            page: Any = aws.dynamodb().query(**request)
+            keys += [item["pk"]["S"].rsplit("/", 1)[1] for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return keys, None
             if len(keys) >= wanted:
                 break
-        return keys[:wanted]
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return keys, str(page["LastEvaluatedKey"]["list_sk"]["S"])
 
     def get_many(self, kind: str, keys: Iterable[str]) -> list[Item]:
         """The items that exist, in the order of `keys`."""

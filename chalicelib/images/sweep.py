@@ -1,9 +1,13 @@
 """The sweeper: finds what stands still longer than it should, and sends it on or ends it.
 
-It covers lost events and every crash between a write and its publish, so the workers need not be perfect.
+It covers lost events and every crash between a write and its publish, so the workers need not be perfect. Where a queue
+still holds messages, what waits for that queue is only late: it is neither asked for again nor counted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
 
 from chalicelib import bus, log, ranking
 from chalicelib.images import ingest, lifecycle, record
@@ -14,22 +18,26 @@ A_SHARD = 100
 
 def sweep(now: float) -> None:
     """Look at everything overdue; one bad item never stops the rest."""
+    busy = cache(bus.busy_workers)
     for store, kind, key in overdue(now, A_SHARD):
         try:
-            sweep_one(store, kind, key, now)
+            sweep_one(store, kind, key, now, busy)
         except Exception:
             log.exception("sweep failed", kind=kind, key=key)
 
 
-def sweep_one(store: AccountStore, kind: str, key: str, now: float) -> None:
+def sweep_one(store: AccountStore, kind: str, key: str, now: float, busy: Callable[[], frozenset[str]]) -> None:
     item = store.get(kind, key)
     if item is None or item.get("sweep_at", now + 1) > now:
         return
-    log.metric("Swept", kind=kind)
+    late = not busy().isdisjoint(_waits_for(kind, item))
     try:
-        item = _postpone(store, kind, item, now)
+        item = _postpone(store, kind, item, now, looks=0 if late else 1)
     except ConditionFailed:
         return  # another sweeper has it, or it moved on
+    if late:
+        return
+    log.metric("Swept", kind=kind)
     if kind == "ranking":
         ranking.sweep(store, item, last=item["attempts"] > record.ATTEMPTS)
     elif item["state"] == "awaiting_upload":
@@ -38,15 +46,22 @@ def sweep_one(store: AccountStore, kind: str, key: str, now: float) -> None:
         _push_on(store, item)
 
 
-def _postpone(store: AccountStore, kind: str, item: Item, now: float) -> Item:
-    """Claim the item until its next look; each look waits longer."""
+def _waits_for(kind: str, item: Item) -> frozenset[str]:
+    """The workers whose queues the item may stand in."""
+    if kind == "ranking":
+        return frozenset(bus.WORKERS)
+    return frozenset(item.get("pending", ())) or frozenset({"score"} if item["state"] == "ready" else ())
+
+
+def _postpone(store: AccountStore, kind: str, item: Item, now: float, looks: int) -> Item:
+    """Claim the item until its next look; each look that counts waits longer."""
     return store.update(
         kind,
         item["id"],
-        "SET #sweep_at = :next, #attempts = #attempts + :one",
+        "SET #sweep_at = :next, #attempts = #attempts + :looks",
         {
             "next": int(now + record.PATIENCE_SECONDS * (item["attempts"] + 1)),
-            "one": 1,
+            "looks": looks,
             "seen": item["sweep_at"],
         },
         condition="#sweep_at = :seen",

@@ -76,6 +76,3 @@ def small_photos(photos: Path) -> list[bytes]:
             return buffer.getvalue()
 
     return [small(name) for name in ("astronaut.png", "coffee.png", "chelsea.png")]
-
-
-__all__ = ["Iterator"]

@@ -311,3 +311,39 @@ def test_another_account_cannot_even_name_an_image(world, small_photos):
         lifecycle.get(stranger, image)
     with pytest.raises(NotFound):
         rank(stranger, [image, image[:-1] + "0"])
+
+
+def test_a_long_backlog_makes_images_late_but_fails_none(world, small_photos):
+    store = AccountStore(ACCOUNT)
+    images = open_slots(store, 2)
+    identifier = rank(store, images)
+    for image, data in zip(images, small_photos, strict=False):
+        world.upload(ACCOUNT, image, data)
+    while any(message.kind not in world_queues() for message in world.bag.messages):
+        message = next(message for message in world.bag.messages if message.kind not in world_queues())
+        world.bag.messages.remove(message)
+        world.handle(message)
+    for _ in range(3 * LOOKS):
+        world.look(ONE_LOOK)
+    asked = [message for message in world.bag.messages if message.body.get("image") in images]
+    assert len(asked) == 2 * len(contract.PROPERTIES)
+    world.drain()
+    assert ranking.view(store, identifier).state == "complete"
+
+
+def world_queues():
+    from tests.pipeline.world import QUEUES
+
+    return QUEUES
+
+
+def test_a_ranking_waits_for_slots_that_are_still_open(world, small_photos):
+    store = AccountStore(ACCOUNT)
+    images = open_slots(store, 2)
+    identifier = rank(store, images)
+    for _ in range(5):
+        world.look(record.PATIENCE_SECONDS * 5)
+    for image, data in zip(images, small_photos, strict=False):
+        world.upload(ACCOUNT, image, data)
+    world.drain()
+    assert ranking.view(store, identifier).state == "complete"

@@ -51,6 +51,11 @@ class Bag:
     def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803
         return {"QueueUrl": QueueName}
 
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        self.emulator.on_call("sqs", "GetQueueAttributes", "before")
+        worker = QueueUrl.removeprefix("proofsheet-local-")
+        return {"Attributes": {AttributeNames[0]: str(sum(message.kind == worker for message in self.messages))}}
+
     def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
         self.emulator.on_call("sqs", "SendMessage", "before")
         self.messages.append(Message(QueueUrl.removeprefix("proofsheet-local-"), json.loads(MessageBody)))
@@ -175,6 +180,13 @@ class World:
         finally:
             self.emulator.on_call = lambda *_: None
         self.drain(**faults)
+
+    def look(self, seconds: float) -> None:
+        """Let time pass and run the sweeper, but deliver nothing."""
+        from chalicelib.images import sweep
+
+        self.now += seconds
+        sweep.sweep(self.now)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [detail for name, detail in self.bag.published if name == kind]
