@@ -12,6 +12,8 @@ import inspect
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -43,9 +45,9 @@ def libraries(requirements: Path, build: Path) -> Path:
 
 
 def make(wheels: Path, target: Path) -> None:
-    """Slim, compile and zip a copy of `wheels`; `target` appears only when it is whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
+    """Slim, compile and zip a copy of `wheels`."""
+    with workplace(target) as folder:
+        tree = folder / "tree"
         shutil.copytree(wheels, tree)
         add_chalice(tree)
         for rule, mib in slim.slim(tree).items():
@@ -53,22 +55,27 @@ def make(wheels: Path, target: Path) -> None:
         before = slim.size(tree)
         byte_code.replace_sources(tree)
         print(f"  byte code for source {(slim.size(tree) - before) / 2**20:+.1f} MiB")
-        unfinished = target.with_suffix(".unfinished")
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        archive.pack(tree, unfinished)
-        unfinished.rename(target)
+        archive.pack(tree, folder / "libraries.zip")
+        (folder / "libraries.zip").replace(target)
 
 
 def download(requirements: Path, target: Path) -> None:
     """Wheels for Lambda's Python and glibc, in the very versions that are installed here and were tested."""
-    with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder) / "constraints.txt"
-        constraints.write_text(installed())
-        os.environ["PIP_CONSTRAINT"] = str(constraints)
-        unfinished = target.with_suffix(".unfinished")
-        build_site_packages(requirements, unfinished)
+    with workplace(target) as folder:
+        (folder / "constraints.txt").write_text(installed())
+        os.environ["PIP_CONSTRAINT"] = str(folder / "constraints.txt")
+        build_site_packages(requirements, folder / "tree")
         del os.environ["PIP_CONSTRAINT"]
-        unfinished.rename(target)
+        if not target.exists():  # another stage may have been packaged at the same time
+            (folder / "tree").rename(target)
+
+
+@contextmanager
+def workplace(target: Path) -> Iterator[Path]:
+    """A folder beside `target`, which appears only when it is whole; what is left in the folder goes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="unfinished-") as folder:
+        yield Path(folder).resolve()
 
 
 def build_site_packages(requirements: Path, target: Path) -> None:

@@ -43,6 +43,8 @@ RULES: dict[str, tuple[str, ...]] = {
         "networkx*",
         "imageio*",
         "tifffile*",
+        "pycparser*",
+        "cffi",
         "scipy/io/_fast_matrix_market/*.so",
         "scipy/odr/*.so",
         "scipy/stats/_unuran/*.so",
