@@ -9,8 +9,9 @@
 | optional         | parts that our calls never load; `tools.smoke` proves it                                    |
 | records          | pip's own lists of installed files; licenses and versions stay                              |
 
-What must stay although it looks idle: scikit-image's `.pyi` files, which its lazy loader reads; `numpy.f2py`, which
-scipy.linalg imports; and every byte of the shared libraries in `*.libs`, whose patched headers `strip` would break.
+What must stay although it looks idle: scikit-image's `.pyi` files, which its lazy loader reads; `numpy.f2py` and
+`numpy.testing`, which scipy loads by copying every name that numpy has; and every byte of the shared libraries in
+`*.libs`, whose patched headers `strip` would break.
 """
 
 from __future__ import annotations
