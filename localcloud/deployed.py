@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,12 +26,15 @@ def emulator(folder: Path) -> Iterator[str]:
     """The address of an emulator with nothing in it. folder: its log, and what it unpacks. Raises StartError."""
     from localcloud.emulator import HEALTH
 
-    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / "emulator"
+    # The functions' own temporary files too: 200 MB of unpacked bundle, and whatever a killed process left.
+    temporary = state / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
     port = Ports.free().emulator
     child = Child(
         "emulator",
-        python("localcloud.emulator", "--deployed", "--port", str(port), "--state", str(folder / "emulator")),
-        {**lambda_processes.environment(), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **_log_level()},
+        python("localcloud.emulator", "--deployed", "--port", str(port), "--state", str(state)),
+        {**lambda_processes.environment(), **_log_level(), "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
         ROOT,
         folder / "emulator.log",
         patience=15.0,
@@ -42,6 +46,7 @@ def emulator(folder: Path) -> Iterator[str]:
         yield endpoint
     finally:
         child.stop()
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def _log_level() -> dict[str, str]:

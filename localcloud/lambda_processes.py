@@ -29,7 +29,7 @@ PROCESSES_PER_FUNCTION = 2
 # -I: no PYTHON* variables, no user site, no script folder; -S: no site-packages. What is left is the standard library.
 ISOLATED = ("-I", "-S", "-B")
 # Like the environment that Lambda gives: nothing of the machine but where its programs are.
-INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "TZ")
+INHERITED = ("PATH", "HOME", "LANG", "TZ")
 EMULATORS_OWN = ("AWS_ENDPOINT_URL", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 

@@ -133,6 +133,12 @@ def address(endpoint, api, path):
     return f"{endpoint}/restapis/{api}/api/_user_request_{path}"
 
 
+def test_nothing_of_an_emulator_stays_but_its_log(tmp_path):
+    with emulator(tmp_path) as endpoint:
+        client("s3", endpoint).create_bucket(Bucket="kept-nowhere")
+    assert [path.name for path in tmp_path.iterdir()] == ["emulator.log"]
+
+
 def test_isolation_a_function_finds_nothing_but_its_bundle(invoke):
     seen = invoke()
     assert seen["libraries"] == []
