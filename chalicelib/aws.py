@@ -55,7 +55,8 @@ def _count(model: Any, parsed: dict[str, Any], **_event: Any) -> None:
 
 def error_code(error: BaseException) -> str:
     """The code of an AWS refusal ("NoSuchKey", ...), or an empty string for any other exception."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    # A time-out's `response` is None.
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def to_item(values: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ THROTTLES = frozenset(
         "RequestLimitExceeded",
         "SlowDown",
         "TooManyRequestsException",
-        "TransactionConflictException",
+        "RequestThrottled",
     }
 )
 
