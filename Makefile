@@ -29,11 +29,20 @@ run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a
 test: .venv/ready ## the whole test suite
 	$(PY) -m pytest $(ARGS)
 
-check: .venv/ready ## format, lint, types, template
+check: .venv/ready .checkov/ready ## format, lint, types, template and policies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/cfn-lint infra/*.yaml
+	@mkdir -p build/check
+	$(PY) -m tools.sam_template check build/check/template.json
+	.venv/bin/cfn-lint infra/resources.yaml build/check/template.json
+	BC_SKIP_MAPPING=TRUE .checkov/bin/checkov --quiet --compact --config-file infra/checkov.yaml -f build/check/template.json
+
+# In an environment of its own: it pins another boto3 than the emulator does.
+.checkov/ready: .python-version Makefile
+	@test -x .checkov/bin/python || python3.12 -m venv .checkov
+	.checkov/bin/pip install -qq --disable-pip-version-check checkov==3.3.30
+	@touch $@
 
 rank: .venv/ready ## rank a folder: make rank PHOTOS=dir [ARGS=--json]
 	@$(PY) -m tools.rank $(if $(PHOTOS),"$(PHOTOS)") $(ARGS)
@@ -70,5 +79,5 @@ bench-imports bench-features bench-scoring bench-pipeline: bench-%: .venv/ready
 	@$(PY) -m bench.$* | tee build/bench-$*.txt
 
 clean: ## remove what the others made
-	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf .venv .checkov .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,8 @@ def handlers(template: Template) -> list[str]:
 
 def write(template: Template, path: Path) -> None:
     path.write_text(json.dumps(template, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    # Without the bundle, for whoever only wants to read or check the template: STAGE FILE
+    write(generate(sys.argv[1]), Path(sys.argv[2]))
