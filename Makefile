@@ -48,12 +48,12 @@ rank: .venv/ready ## rank a folder: make rank PHOTOS=dir [ARGS=--json]
 	@$(PY) -m tools.rank $(if $(PHOTOS),"$(PHOTOS)") $(ARGS)
 
 package: .venv/ready ## bundle and template of STAGE in build/STAGE, sizes printed
-	@$(PY) -m tools.package --stage $(STAGE) $(ARGS)
+	@$(PY) -m tools.package --stage $(STAGE) $(if $(ACCEPT),--accept)
 
 e2e: .venv/ready ## deployed mode: package, deploy into the emulator, run the black-box suite there, tear down
 	@$(PY) -m tools.e2e $(ARGS)
 
-deploy: .venv/ready ## create or update STAGE in your AWS account: make deploy STAGE=dev
+deploy: package ## create or update STAGE in your AWS account: make deploy STAGE=dev
 	@$(PY) -m tools.deploy --stage $(STAGE) $(ARGS)
 
 destroy: .venv/ready ## remove STAGE with everything it made

@@ -1,6 +1,6 @@
 """How large the bundle may be: in all, by AWS's limit, and by library, by what was last accepted.
 
-The recorded sizes are in `bundle_budget.json` beside this module; `make package ARGS=--accept` writes them anew.
+The recorded sizes are in `bundle_budget.json` beside this module; `make package ACCEPT=1` writes them anew.
 """
 
 from __future__ import annotations

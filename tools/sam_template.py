@@ -27,6 +27,8 @@ from chalice.deploy.validate import validate_resource_policy
 from chalice.policy import AppPolicyGenerator
 from chalice.utils import OSUtils, to_cfn_resource_name
 
+from tools import undeclared_methods
+
 Template = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +81,7 @@ def generate(stage: str, project: Path = ROOT) -> Template:
     template["Parameters"] = {**template.get("Parameters", {}), **BUNDLE_PARAMETERS}
     # The names of queues are already this stage's: a template deployed as another stage would listen to the wrong ones.
     template["Parameters"]["Stage"] = {**template["Parameters"]["Stage"], "Default": stage, "AllowedValues": [stage]}
+    undeclared_methods.refuse(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"])
     return template
 
 
