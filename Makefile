@@ -29,10 +29,11 @@ run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a
 test: .venv/ready ## the whole test suite
 	$(PY) -m pytest $(ARGS)
 
-check: .venv/ready .checkov/ready ## format, lint, types, template and policies
+check: .venv/ready .checkov/ready ## format, lint, types, import rules, template and policies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	$(PY) -m pytest -q tests/unit/test_imports.py
 	@mkdir -p build/check
 	$(PY) -m tools.sam_template check build/check/template.json
 	.venv/bin/cfn-lint infra/resources.yaml build/check/template.json

@@ -31,6 +31,8 @@ MINUTES_A_MONTH = 43_800
 # Lambda holds about five long polls of 20 seconds open on an idle queue.
 POLLS_A_MONTH_AND_QUEUE = 5 * 3 * MINUTES_A_MONTH
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+READS = ("GetItem.units", "Query.units", "BatchGetItem.units")
+WRITES = ("PutItem.units", "UpdateItem.units", "DeleteItem.units", "BatchWriteItem.units")
 
 
 @dataclass
@@ -67,17 +69,16 @@ def measure(logs: Iterable[Path]) -> Usage:
 def price(usage: Usage) -> dict[str, float]:
     """Dollars by service. Storage and traffic to the viewer are left out: they depend on how long and how often."""
     requests, prices = usage.requests, PRICES
-    total = sum(usage.invocations.values())
+    invocations = sum(usage.invocations.values())
     seconds = {name: (usage.cpu_ms[name] + usage.waits[name] * REQUEST_MS) / 1000 for name in usage.invocations}
     gb_seconds = sum(value * memory_gb(name) for name, value in seconds.items())
-    gb_seconds += total * COLD_START_SHARE * COLD_START_MS / 1000
-    reads = _sum(requests, ("GetItem.units", "Query.units", "BatchGetItem.units"))
-    writes = _sum(requests, ("PutItem.units", "UpdateItem.units", "DeleteItem.units", "BatchWriteItem.units"))
+    gb_seconds += invocations * COLD_START_SHARE * COLD_START_MS / 1000
+    reads, writes = total(requests, READS), total(requests, WRITES)
     dollars = {
-        "lambda": total * prices["lambda"]["request"] + gb_seconds * prices["lambda"]["gb_second"],
+        "lambda": invocations * prices["lambda"]["request"] + gb_seconds * prices["lambda"]["gb_second"],
         "dynamodb": reads * prices["dynamodb"]["read_unit"] + writes * prices["dynamodb"]["write_unit"],
-        "s3": _sum(requests, ("s3.PutObject", "s3.ListObjectsV2")) * prices["s3"]["put"]
-        + _sum(requests, ("s3.GetObject", "s3.HeadObject")) * prices["s3"]["get"],
+        "s3": total(requests, ("s3.PutObject", "s3.ListObjectsV2")) * prices["s3"]["put"]
+        + total(requests, ("s3.GetObject", "s3.HeadObject")) * prices["s3"]["get"],
         # A message is sent, received and deleted.
         "sqs": 3 * requests["sqs.SendMessage"] * prices["sqs"]["request"],
         "events": requests["events.PutEvents"] * prices["events"]["event"],
@@ -123,7 +124,7 @@ class Loose(yaml.SafeLoader):
 Loose.add_multi_constructor("!", lambda _loader, suffix, _node: suffix)
 
 
-def _sum(requests: Counter[str], endings: tuple[str, ...]) -> float:
+def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
     return sum(count for request, count in requests.items() if request.endswith(endings))
 
 

@@ -28,6 +28,11 @@ def ingest(store: AccountStore, image: str, now: float) -> None:
     image and is processed again; the same event twice asks again for what is still missing, which does no harm.
     """
     item = store.get("image", image)
+    with log.correlation((item or {}).get("correlation")):
+        _ingest(store, image, item, now)
+
+
+def _ingest(store: AccountStore, image: str, item: Item | None, now: float) -> None:
     upload = _read(store.account, image)
     if upload is None:
         return

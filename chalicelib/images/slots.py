@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import aws, contract, ids
+from chalicelib import aws, contract, ids, log
 from chalicelib.errors import TooLarge, UnsupportedType
 from chalicelib.images import record
 from chalicelib.images.limits import MAX_BYTES
@@ -40,6 +40,8 @@ def _open(store: AccountStore, file: contract.NewFile, request: contract.NewImag
         "created_at": record.timestamp(now),
         "use_queue": request.use_queue,
         "attempts": 0,
+        # S3's event knows nothing of the request that the upload belongs to; ingest takes it up from here.
+        "correlation": log.current_correlation(),
         "scores": {},
         "list_pk": store.pk("image"),
         "list_sk": image,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import contract, ranking
+from chalicelib import contract, log, ranking
 from chalicelib.errors import NotFound
 from chalicelib.images import lifecycle, record, removal, slots
 from chalicelib.store import AccountStore
@@ -57,6 +57,18 @@ def test_an_uploaded_photo_becomes_ready_and_scored(world, small_photos):
     assert item["state"] == "ready"
     assert set(record.properties(item)) == set(contract.PROPERTIES)
     assert 0 <= record.scores(item)["general"]["score"] <= 100
+
+
+def test_one_correlation_id_leads_from_the_upload_request_to_the_ranking(world, small_photos):
+    store = AccountStore(ACCOUNT)
+    with log.correlation("the-request"):
+        images = open_slots(store, 2)
+    rank(store, images)
+    for image, data in zip(images, small_photos, strict=False):
+        world.upload(ACCOUNT, image, data)
+    world.drain()
+    kinds = {kind for kind, detail in world.bag.published if detail["correlation"] == "the-request"}
+    assert kinds == {"Process Image Request", "Image Processed", "Image Scored", "Ranking Complete"}
 
 
 def test_direct_invocation_and_queues_give_the_same_features(world, small_photos):
