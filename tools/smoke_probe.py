@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-TREE, PHOTOS, HANDLERS = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 CLIENTS = (
     "dynamodb", "s3", "sqs", "sns", "events", "lambda", "cognito-idp", "sts", "sagemaker", "sagemaker-runtime",
     "logs", "cloudwatch",
@@ -23,20 +22,32 @@ CLIENTS = (
 RENDERED = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
 
 
+def tree() -> Path:
+    return Path(sys.argv[1])
+
+
+def photos() -> Path:
+    return Path(sys.argv[2])
+
+
+def handlers() -> list[str]:
+    return sys.argv[3:]
+
+
 def entry_points() -> list[str]:
     """Every handler that the template names can be called."""
-    for handler in HANDLERS:
+    for handler in handlers():
         module, _, function = handler.partition(".")
         if not callable(getattr(import_module(module), function)):
             raise TypeError(f"{handler} cannot be called")
-    return HANDLERS
+    return handlers()
 
 
 def imports() -> int:
     """Every import in our code, also those inside functions, finds its module and name."""
     wanted = {
         pair
-        for path in [TREE / "app.py", *TREE.glob("chalicelib/**/*.py")]
+        for path in [tree() / "app.py", *tree().glob("chalicelib/**/*.py")]
         for pair in imported(ast.parse(path.read_text()))
     }
     for module, name in sorted(wanted):
@@ -61,7 +72,7 @@ def imported(node: ast.AST) -> Iterator[tuple[str, str]]:
 def working_copies() -> dict[str, Any]:
     from chalicelib.images.working_copy import prepare
 
-    prepared = {path.name: prepare(path.read_bytes()) for path in sorted(PHOTOS.iterdir())}
+    prepared = {path.name: prepare(path.read_bytes()) for path in sorted(photos().iterdir())}
     return {name: [copy.format, copy.width, copy.height, len(copy.jpeg)] for name, copy in prepared.items()}
 
 
@@ -70,7 +81,7 @@ def extractors() -> dict[str, Any]:
     from chalicelib.features.photo import Photo
     from chalicelib.images.working_copy import prepare
 
-    copy = prepare((PHOTOS / "jpeg").read_bytes())
+    copy = prepare((photos() / "jpeg").read_bytes())
     photo = Photo.open(copy.jpeg, copy.width, copy.height)
     found = {name: plain(extract(name, photo)) for name in schema.PROPERTIES}
     if not found["faces"]["boxes"]:
@@ -83,14 +94,14 @@ def general_model() -> Any:
 
     from chalicelib.scoring import preview
 
-    return plain(msgspec.to_builtins(preview.score((PHOTOS / "jpeg").read_bytes(), "general")))
+    return plain(msgspec.to_builtins(preview.score((photos() / "jpeg").read_bytes(), "general")))
 
 
 def renders() -> dict[str, int]:
     """Bytes of a thumbnail in each format that is delivered."""
     from PIL import Image
 
-    with Image.open(PHOTOS / "png") as photo:
+    with Image.open(photos() / "png") as photo:
         small = photo.resize((160, 160), Image.Resampling.LANCZOS)
     return {name: len(encode(small, name)) for name in RENDERED}
 
@@ -200,7 +211,7 @@ CHECKS = (
 
 
 def main() -> None:
-    sys.path.insert(0, str(TREE))
+    sys.path.insert(0, str(tree()))
     print(json.dumps({check.__name__: check() for check in CHECKS}))
 
 
