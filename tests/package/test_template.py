@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 from chalicelib import errors
 from chalicelib.images import extract
@@ -257,6 +261,14 @@ def test_the_api_is_throttled_as_a_whole(template):
     [method] = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
     assert (method["HttpMethod"], method["ResourcePath"]) == ("*", "/*")
     assert method["ThrottlingRateLimit"] == {"Ref": "ApiRequestsPerSecond"}
+
+
+def test_no_stage_stands_beside_the_throttled_one(template):
+    given = {"Stage": "dev", "BundleBucket": "b", "BundleKey": "k"}
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
+    made = translator.translate(copy.deepcopy(template), given)["Resources"].values()
+    gateway = [each["Properties"] for each in made if each["Type"].startswith("AWS::ApiGateway::")]
+    assert {each["StageName"] for each in gateway if "StageName" in each} == {"api"}
 
 
 def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
