@@ -3,7 +3,8 @@
 After the stage's name has been typed (or --yes), empties the stack's buckets of every version, deletes the stack, the
 log groups that Lambda and API Gateway made, and last the deployment bucket, which remembers what is still to be
 removed: a destroy that was interrupted is taken up by the same command. What the template keeps on purpose
-(DeletionPolicy: Retain) is named and kept, and so counted as left over.
+(DeletionPolicy: Retain) is named and kept, and so counted as left over. A stage whose parameter Protected is true is
+refused before anything is touched.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def destroy(stage: Stage, *, confirmed: bool, ask: Callable[[str], str] = input)
     things = _things(stage)
     if not things:
         raise StageError(f"There is no stage {stage.name} in {place}.")
+    _refuse_protected(stage)
     if not confirmed:
         _confirm(stage, place, ask)
     say(f"Destroying {stage.name} in {place}")
@@ -56,6 +58,17 @@ def destroy(stage: Stage, *, confirmed: bool, ask: Callable[[str], str] = input)
     left = leftovers.find(stage, things)
     say(f"{stage.name}: {len(left)} left over")
     return left
+
+
+def _refuse_protected(stage: Stage) -> None:
+    """Before anything is touched: the buckets would be empty by the time the table refuses to be deleted.
+
+    A stack in DELETE_FAILED takes no deploy that would end its protection, so it is not refused.
+    """
+    stack = stage.describe() or {}
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    if given.get("Protected") == "true" and stack["StackStatus"] != "DELETE_FAILED":
+        raise StageError(f"{stage.name} is protected: deploy it with --parameter Protected=false first.")
 
 
 def _confirm(stage: Stage, place: str, ask: Callable[[str], str]) -> None:

@@ -159,6 +159,23 @@ def test_a_destroy_that_was_interrupted_is_taken_up(stage, monkeypatch):
     ]
 
 
+def test_a_protected_stage_keeps_its_data_until_the_protection_is_taken_off(stage):
+    path = stage.folder / "template.json"
+    template = json.loads(path.read_text())
+    template["Parameters"]["Protected"] = {"Type": "String", "Default": "false"}
+    # Something has to hang on it, or there is nothing to change.
+    template["Resources"]["Queue"]["Properties"]["Tags"] = [{"Key": "protected", "Value": {"Ref": "Protected"}}]
+    path.write_text(json.dumps(template))
+    deploy(stage, {"Protected": "true"})
+    fill(stage)
+    with pytest.raises(StageError, match="is protected"):
+        destroy(stage, confirmed=True)
+    media = f"proofsheet-{stage.name}-media-{stage.account}"
+    assert stage.s3.get_object(Bucket=media, Key="a")["Body"].read() == b"new"
+    deploy(stage, {"Protected": "false"})
+    assert destroy(stage, confirmed=True) == []
+
+
 @pytest.mark.parametrize("typed", ["", "yes", "test", "TEST0"])
 def test_destroy_wants_the_stages_name(stage, typed):
     deploy(stage)
