@@ -46,6 +46,8 @@ def _refusal(allowed: str) -> dict[str, Any]:
             "type": "mock",
             # All bodies are binary to this API, and a mock reads text alone.
             "contentHandling": "CONVERT_TO_TEXT",
+            # Any other type is refused with 415; passed through, its body has no status, and the answer would be a 5xx.
+            "passthroughBehavior": "never",
             "requestTemplates": dict.fromkeys(CONTENT_TYPES, '{"statusCode": 405}'),
             "responses": {
                 "default": {
