@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chalicelib import aws, ranking
+from chalicelib.errors import Unavailable
 from chalicelib.images import lifecycle, record
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
@@ -22,4 +25,7 @@ def delete_objects(account: str, image: str) -> None:
     keys = [record.original_key(account, image), record.working_key(account, image)]
     listed = aws.s3().list_objects_v2(Bucket=bucket, Prefix=record.record_prefix(account, image))
     keys += [found["Key"] for found in listed.get("Contents", [])]
-    aws.s3().delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True})
+    objects: Any = [{"Key": key} for key in keys]
+    # S3 answers 200 also when it has kept some of them.
+    if aws.s3().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors"):
+        raise Unavailable("Not everything could be deleted; try again.")

@@ -198,11 +198,12 @@ class S3:
     def delete_object(self, Bucket: str, Key: str) -> None:  # noqa: N803
         self._answer("DeleteObject", "DELETE", f"/{Bucket}/{Key}")
 
-    def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> None:  # noqa: N803
+    def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         self.emulator.on_call("s3", "DeleteObjects", "before")
         for each in Delete["Objects"]:
             self._call("DELETE", f"/{Bucket}/{each['Key']}")
         self.emulator.on_call("s3", "DeleteObjects", "after")
+        return {}
 
     def list_objects_v2(self, Bucket: str, Prefix: str = "") -> dict[str, Any]:  # noqa: N803
         query = {"list-type": ["2"], "prefix": [Prefix]}

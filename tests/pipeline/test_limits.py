@@ -12,6 +12,7 @@ import app
 from chalicelib import accounts
 from chalicelib.auth import Principal
 from chalicelib.store import AccountStore
+from tests.pipeline import inprocess
 from tests.pipeline.test_faults import open_slots, rank
 
 ACCOUNT = "a234567limitsaaaa"
@@ -109,6 +110,15 @@ def test_a_service_that_does_not_answer_is_503_without_internals(world, call, me
     answer = call(method, path, body, before=lambda: fail_at(world, 0, error))
     assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
     assert "botocore" not in answer.body.decode()
+
+
+def test_an_image_is_not_called_deleted_while_s3_still_keeps_its_bytes(call, monkeypatch):
+    kept = {"Errors": [{"Key": "originals/any", "Code": "SlowDown"}]}
+    with monkeypatch.context() as patch:
+        patch.setattr(inprocess.S3, "delete_objects", lambda *_, **__: kept)
+        assert call("DELETE", "/images/{image}", None).status_code == 503
+    assert call("GET", "/images/{image}", None).status_code == 200
+    assert call("DELETE", "/images/{image}", None).status_code < 300
 
 
 def test_a_ranking_goes_through_once_the_throttling_is_over(world, call):
