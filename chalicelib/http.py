@@ -52,6 +52,9 @@ THROTTLES = frozenset(
         "SlowDown",
         "TooManyRequestsException",
         "RequestThrottled",
+        "Throttled",
+        "ThrottledException",
+        "OverLimit",
     }
 )
 

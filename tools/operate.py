@@ -74,7 +74,11 @@ def replay(stage: Stage) -> int:
     """Invoke the functions once more with the events that they failed at three times; the number replayed."""
     replayed = 0
     for message in messages(stage, FAILED_EVENTS):
-        function, event = failed_event(message)
+        try:
+            function, event = failed_event(message)
+        except StageError as error:
+            say(str(error))
+            continue
         stage.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))
         forget(stage, FAILED_EVENTS, message)
         replayed += 1

@@ -86,8 +86,8 @@ def call(world, small_photos):
 def test_a_throttled_request_is_429_with_retry_after(world, call, method, path, body, when):
     for code in THROTTLES[when::2]:
         answer = call(method, path, body, before=lambda code=code: fail_at(world, when, throttled(code)))
-        if answer.status_code < 300:
-            return  # the route makes fewer requests than that
+        if when >= 2 and answer.status_code < 300:
+            return  # the route makes fewer requests than that; each makes the two of a caller's key and its own
         assert answer.status_code == 429, (code, answer.body)
         assert int(answer.headers["Retry-After"]) > 0
         assert json.loads(answer.body)["error"]["code"] == "too_many_requests"

@@ -29,10 +29,30 @@ def run(cloud, capsys, command):
     return code, capsys.readouterr()
 
 
-def test_dead_letters_go_back_to_their_queue(cloud, sqs, capsys):
+def test_dead_letters_go_back_to_their_queue_and_are_worked_off(cloud, sqs, capsys):
     put(sqs, "color-dlq", {"account": "a234567abcdefghij", "image": "0" * 26})
+    assert "1 waiting" in next(line for line in run(cloud, capsys, "status")[1].out.splitlines() if "color-dlq" in line)
     assert run(cloud, capsys, "redrive")[1].out.splitlines()[-1] == "1"
     assert run(cloud, capsys, "redrive")[1].out.splitlines()[-1] == "0"
+
+
+def test_failed_events_reach_their_function_again_past_a_foreign_message(cloud, capsys, monkeypatch):
+    invoked = []
+    record = {
+        "requestContext": {"functionArn": "arn:aws:lambda:us-east-1:1:function:proofsheet-dev-route:$LATEST"},
+        "requestPayload": {"detail": 1},
+    }
+    found = [{"Body": "foreign", "ReceiptHandle": "1"}, {"Body": json.dumps(record), "ReceiptHandle": "2"}]
+    monkeypatch.setattr(operate, "messages", lambda _stage, _queue: iter(found))
+    monkeypatch.setattr(operate, "forget", lambda _stage, _queue, message: invoked.append(message["ReceiptHandle"]))
+    monkeypatch.setattr(
+        Stage,
+        "client",
+        lambda _self, _service: type("Lambda", (), {"invoke": lambda _, **call: invoked.append(call)})(),
+    )
+    assert operate.replay(Stage("dev", cloud.env["AWS_ENDPOINT_URL"])) == 1
+    call = {"FunctionName": "proofsheet-dev-route", "InvocationType": "Event", "Payload": '{"detail": 1}'}
+    assert invoked == [call, "2"]
 
 
 def test_the_stage_that_is_not_there_is_one_line(cloud, capsys):
@@ -62,13 +82,21 @@ def test_reprocess_needs_an_address_and_a_key(capsys, monkeypatch):
     assert "--key" in capsys.readouterr().err
 
 
-def test_failed_images_are_asked_for_again_and_unusable_ones_passed_over(cloud):
+def test_images_are_asked_for_again_and_unusable_ones_passed_over(cloud, tmp_path):
+    from tests.bad_images import sample
     from tools.client import Client
     from tools.connection import demo_token
 
     client = Client(cloud.base_url, demo_token(cloud.env))
+    (tmp_path / "good.jpg").write_bytes(sample("jpeg"))
+    (tmp_path / "bad.jpg").write_bytes(b"no image at all")
+    sent = client.upload([tmp_path / "good.jpg", tmp_path / "bad.jpg"], "reprocess")
+    images = [upload.image for upload in sent]
+    client.wait(images)
     assert operate.reprocess(cloud.base_url, demo_token(cloud.env), "failed") == 0
-    assert list(client.images(state="processing")) == []
+    assert operate.reprocess(cloud.base_url, demo_token(cloud.env), "ready") == 1
+    client.wait(images)
+    client.remove(images)
 
 
 def test_the_stage_of_a_command_must_have_a_sane_name():
