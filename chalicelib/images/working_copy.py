@@ -9,46 +9,32 @@ Only the first frame counts. Safe to call from several threads.
 """
 
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from chalicelib.images import sniff, structure
-from chalicelib.images.limits import MAX_BYTES, MAX_PIXELS, MAX_SIDE
+from chalicelib.images.limits import MAX_PIXELS
+from chalicelib.pixels.color import flat, resizable, to_srgb
+from chalicelib.pixels.opening import (
+    Unusable,
+    ignore_pillow_warnings,
+    kind_of,
+    read_header,
+    unusable_if_unreadable,
+)
+from chalicelib.pixels.upright import orientation_in, read_exif, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
 
-MAX_EXIF_BYTES = 1_000_000
+__all__ = ["LONG_SIDE", "MAX_PIXELS", "Prepared", "Unusable", "prepare"]
+
 LONG_SIDE = 512
 
-_READERS = {
-    "jpeg": ("JpegImagePlugin", "JpegImageFile"),
-    "png": ("PngImagePlugin", "PngImageFile"),
-    "webp": ("WebPImagePlugin", "WebPImageFile"),
-    "avif": ("AvifImagePlugin", "AvifImageFile"),
-    "gif": ("GifImagePlugin", "GifImageFile"),
-    "tiff": ("TiffImagePlugin", "TiffImageFile"),
-}
-_NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "avif": "AVIF", "gif": "GIF", "tiff": "TIFF"}
-_ORIENTATION, _EXIF_IFD, _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x0112, 0x8769, 0x9003, 0x9011
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
+_EXIF_IFD, _DATE_TIME_ORIGINAL, _OFFSET_TIME_ORIGINAL = 0x8769, 0x9003, 0x9011
 _FIRST_PHOTOGRAPH = 1826
-_PILLOW = re.compile(r"PIL\.")
-
-
-class Unusable(Exception):
-    """The file cannot become a working copy; `reason` is a sentence for the person who sent it."""
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -68,81 +54,16 @@ class Prepared:
 
 def prepare(data: bytes) -> Prepared:
     """Raises Unusable for every file that is not an image within the limits."""
-    _ignore_pillow_warnings()
-    kind = _kind(data)
-    with _unusable_if_unreadable(data, kind):
-        image = _open(data, kind)
-        _check_size(*image.size)
-        _check_tiles(image)
+    ignore_pillow_warnings()
+    kind = kind_of(data)
+    with unusable_if_unreadable(data, kind):
+        image = read_header(data, kind)
         small, original = _reduced(image)
-    orientation, captured_at = _exif(image)
-    upright = _upright(_srgb(_flat(small), image.info.get("icc_profile")), orientation)
+    nothing: tuple[int, str | None] = (1, None)
+    orientation, captured_at = read_exif(image, _exif_fields, nothing)
+    turned = upright(to_srgb(flat(small), image.info.get("icc_profile")), orientation)
     width, height = reversed(original) if orientation >= 5 else original
-    return Prepared(kind, width, height, captured_at, _encode(upright))
-
-
-def _kind(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise Unusable(f"The file has {len(data) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f}.")
-    kind = sniff.accepted(data)
-    if kind is None:
-        raise Unusable(sniff.refusal(data))
-    if structure.is_too_intricate(data, kind):
-        raise Unusable(f"The {_NAMES[kind]} file has far more parts than an image needs.")
-    return kind
-
-
-def _open(data: bytes, kind: str) -> "ImageFile":
-    """The header only. The format's own reader, not `Image.open`: a JPEG with a second picture (MPO) stays a JPEG."""
-    module, reader = _READERS[kind]
-    if canvas := structure.webp_canvas(data) if kind == "webp" else None:
-        _check_size(*canvas)
-    image: ImageFile = getattr(import_module(f"PIL.{module}"), reader)(BytesIO(data))
-    return image
-
-
-def _check_size(width: int, height: int) -> None:
-    if max(width, height) > MAX_SIDE:
-        raise Unusable(f"The image is {width} x {height} pixels; the limit for one side is {MAX_SIDE}.")
-    if width * height > MAX_PIXELS:
-        raise Unusable(f"The image has {width * height / 1e6:.0f} megapixels; the limit is {MAX_PIXELS / 1e6:.0f}.")
-
-
-def _check_tiles(image: "ImageFile") -> None:
-    """A small TIFF may announce a tile of gigabytes, and libtiff believes it."""
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0) > MAX_PIXELS:
-        raise Unusable("The TIFF file has tiles larger than an image may be.")
-
-
-@contextmanager
-def _unusable_if_unreadable(data: bytes, kind: str) -> Iterator[None]:
-    """Pillow answers a bad file with nearly any exception; out of memory is our failing, not the file's."""
-    try:
-        yield
-    except (Unusable, MemoryError):
-        raise
-    except Exception as error:
-        raise Unusable(_reason(error, data, kind)) from error
-
-
-def _reason(error: Exception, data: bytes, kind: str) -> str:
-    message = str(error).lower()
-    if "truncated" in message or isinstance(error, EOFError) or structure.is_cut_short(data, kind):
-        return "The file ends before the image is complete."
-    if "too large" in message or "too much memory" in message or "decompression bomb" in message:
-        return "The file unpacks to far more data than an image needs."
-    return f"The file is damaged: it cannot be read as {_NAMES[kind]}."
-
-
-def _ignore_pillow_warnings() -> None:
-    """Pillow warns about odd metadata, which is none of our caller's business.
-
-    `warnings.catch_warnings` would swap a global list under the feet of other threads. One more filter is safe, and is
-    added again only when somebody (a test runner) has restored an older list.
-    """
-    if not any(each[3] == _PILLOW for each in warnings.filters):
-        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
+    return Prepared(kind, width, height, captured_at, _encode(turned))
 
 
 def _reduced(image: "ImageFile") -> tuple["Image", tuple[int, int]]:
@@ -155,61 +76,11 @@ def _reduced(image: "ImageFile") -> tuple["Image", tuple[int, int]]:
     # libjpeg skips what it need not decode, but leaves half as much again for a clean Lanczos.
     image.draft(None, (target[0] * 3 // 2, target[1] * 3 // 2))
     image.load()
-    return _resizable(image).resize(target, Resampling.LANCZOS, reducing_gap=2.0), original
+    return resizable(image).resize(target, Resampling.LANCZOS, reducing_gap=2.0), original
 
 
-def _resizable(image: "Image") -> "Image":
-    """Pixels of a mode that can be averaged: L, LA, RGB, RGBA, CMYK or LAB."""
-    if image.mode in ("I", "F"):
-        raise Unusable("The image has 32-bit samples; the limit is 16 bits.")
-    if image.mode.startswith("I;16"):
-        return image.point(lambda value: value / 257).convert("L")
-    if image.mode in ("L", "RGB", "P", "1") and image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB"):
-        return image
-    return image.convert({"1": "L", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}.get(image.mode, "RGB"))
-
-
-def _flat(image: "Image") -> "Image":
-    """Without transparency: over white, as a page would show it."""
-    if image.mode not in ("LA", "RGBA"):
-        return image
-    from PIL.Image import new
-
-    page = new(image.mode[:-1], image.size, "white")
-    page.paste(image.convert(page.mode), mask=image.getchannel("A"))
-    return page
-
-
-def _srgb(image: "Image", profile: bytes | None) -> "Image":
-    """RGB in sRGB; a profile that is broken or made for another kind of image is ignored."""
-    from PIL import ImageCms
-
-    try:
-        if image.mode == "LAB":
-            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        elif profile:
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        else:
-            return image.convert("RGB")
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB")
-
-
-def _exif(image: "Image") -> tuple[int, str | None]:
-    """Orientation (1-8) and moment of capture; broken EXIF counts as none."""
-    if len(image.info.get("exif") or b"") > MAX_EXIF_BYTES:
-        return 1, None
-    try:
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION)
-        captured_at = _captured_at(exif)
-    except Exception:  # EXIF is read lazily, by code that meets hostile bytes in many ways
-        return 1, None
-    return (orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1), captured_at
+def _exif_fields(exif: "Exif") -> tuple[int, str | None]:
+    return orientation_in(exif), _captured_at(exif)
 
 
 def _captured_at(exif: "Exif") -> str | None:
@@ -227,21 +98,6 @@ def _valid(moment: str) -> str | None:
         return datetime.fromisoformat(moment).isoformat()
     except ValueError:
         return None
-
-
-def _upright(image: "Image", orientation: int) -> "Image":
-    from PIL.Image import Transpose
-
-    turn = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }.get(orientation)
-    return image if turn is None else image.transpose(turn)
 
 
 def _encode(image: "Image") -> bytes:

@@ -1,0 +1,52 @@
+"""Pixels of any layout to pixels that can be averaged, shown on a page, and told to be sRGB."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from chalicelib.pixels.opening import Unusable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK", "LAB")
+
+
+def resizable(image: "Image") -> "Image":
+    """Pixels of a mode that can be averaged: L, LA, RGB, RGBA, CMYK or LAB."""
+    if image.mode in ("I", "F"):
+        raise Unusable("The image has 32-bit samples; the limit is 16 bits.")
+    if image.mode.startswith("I;16"):
+        return image.point(lambda value: value / 257).convert("L")
+    if image.mode in ("L", "RGB", "P", "1") and image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in AVERAGED:
+        return image
+    return image.convert({"1": "L", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}.get(image.mode, "RGB"))
+
+
+def flat(image: "Image", page_color: str = "white") -> "Image":
+    """Without transparency: over one color, as a page would show it."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    from PIL.Image import new
+
+    page = new(image.mode[:-1], image.size, page_color)
+    page.paste(image.convert(page.mode), mask=image.getchannel("A"))
+    return page
+
+
+def to_srgb(image: "Image", profile: bytes | None, mode: str = "RGB") -> "Image":
+    """The image in sRGB, of `mode`; a profile that is broken or made for another kind of image is ignored."""
+    from PIL import ImageCms
+
+    try:
+        if image.mode == "LAB":
+            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        elif profile:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        else:
+            return image.convert(mode)
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        return ImageCms.profileToProfile(image, source, srgb, outputMode=mode) or image
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image.convert(mode)
