@@ -182,7 +182,7 @@ def parse(text: str) -> Operations:
     return _within_limits(Operations(**fields))
 
 
-def format(operations: Operations) -> str:  # noqa: A001 - the pair of `parse`, used as `operations.format`
+def format(operations: Operations) -> str:
     """The operations in the order of the table, without those that are at their default."""
     o = operations
     written = (
@@ -211,7 +211,7 @@ def format(operations: Operations) -> str:  # noqa: A001 - the pair of `parse`, 
     return ",".join(part for part in written if part) or NONE
 
 
-def canonical(operations: Operations, format: str) -> Operations:  # noqa: A002 - the field's own word
+def canonical(operations: Operations, format: str) -> Operations:
     """The operations without what cannot change a result in this format.
 
     format: jpg, png, webp, avif, gif, or auto, whose default quality is not known yet.

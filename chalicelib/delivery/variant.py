@@ -116,7 +116,7 @@ def parse_key(key: str) -> Variant:
     return Variant(source, operations, part["format"], signature=part["signature"])
 
 
-def with_format(variant: Variant, format: str) -> Variant:  # noqa: A002 - the field's own word
+def with_format(variant: Variant, format: str) -> Variant:
     """The same picture in another format, canonical for it, and unsigned: the signature covers the format."""
     operations = grammar.canonical(variant.operations, format)
     return msgspec.structs.replace(variant, operations=operations, format=format, signature=None)
@@ -132,7 +132,7 @@ def _operations(variant: Variant) -> str:
     return grammar.format(grammar.canonical(variant.operations, variant.format))
 
 
-def _read_operations(text: str, format: str) -> Operations:  # noqa: A002
+def _read_operations(text: str, format: str) -> Operations:
     try:
         operations = grammar.canonical(grammar.parse(text), format)
     except BadRequest as error:
