@@ -140,3 +140,15 @@ def _scaled(size: Size, scale: float) -> Size:
 
 def _extent(box: Box) -> Size:
     return box[2] - box[0], box[3] - box[1]
+
+
+def as_stored(box: Box, size: Size, orientation: int) -> Box:
+    """A box of the upright picture (of `size`) in the picture as it is stored, EXIF orientation 1 to 8."""
+    left, top, right, bottom = box
+    width, height = size
+    mirrored, upturned = (width - right, width - left), (height - bottom, height - top)
+    across = mirrored if orientation in (2, 3, 6, 7) else (left, right)
+    down = upturned if orientation in (3, 4, 7, 8) else (top, bottom)
+    if orientation >= 5:
+        across, down = down, across
+    return across[0], down[0], across[1], down[1]

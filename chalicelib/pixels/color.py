@@ -24,7 +24,7 @@ def resizable(image: "Image") -> "Image":
     return image.convert({"1": "L", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}.get(image.mode, "RGB"))
 
 
-def flat(image: "Image", page_color: str = "white") -> "Image":
+def flat(image: "Image", page_color: str | tuple[int, ...] = "white") -> "Image":
     """Without transparency: over one color, as a page would show it."""
     if image.mode not in ("LA", "RGBA"):
         return image
@@ -50,3 +50,26 @@ def to_srgb(image: "Image", profile: bytes | None, mode: str = "RGB") -> "Image"
         return ImageCms.profileToProfile(image, source, srgb, outputMode=mode) or image
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image.convert(mode)
+
+
+def in_srgb(image: "Image", profile: bytes | None) -> "Image":
+    """The image in sRGB with what it has of gray and transparency: L, LA, RGB or RGBA from any of AVERAGED."""
+    if image.mode in ("L", "LA", "RGB", "RGBA") and (not profile or _is_srgb(profile)):
+        return image
+    if image.mode in ("LA", "RGBA"):
+        opaque = in_srgb(image.convert(image.mode[:-1]), profile)
+        opaque.putalpha(image.getchannel("A"))
+        return opaque
+    converted = to_srgb(image, profile)
+    return converted.convert("L") if image.mode == "L" else converted
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Told from its name, as every camera and editor writes it: a transform would cost as much as a small resize."""
+    from PIL import ImageCms
+
+    try:
+        name = ImageCms.ImageCmsProfile(BytesIO(profile)).profile.profile_description or ""
+    except (OSError, ValueError, TypeError):
+        return True  # broken, so of no use
+    return "srgb" in name.lower() and "linear" not in name.lower()
