@@ -6,6 +6,7 @@ from functools import partial
 from chalice.app import Chalice, Rate
 
 from chalicelib import accounts, batch, bus, contract, http, log, notices, openapi, ranking, status
+from chalicelib.delivery import keys, links, making, presets, serve
 from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
 from chalicelib.scoring import catalog, preview, worker
 from chalicelib.settings import settings
@@ -163,6 +164,63 @@ def content(event):
 @app.on_sqs_message(queue=settings().name("faces"), batch_size=10)
 def faces(event):
     return batch.run(event, partial(extract.extract, "faces"))
+
+
+# Delivery
+
+
+@api.get(
+    "/resize",
+    access="open",
+    query=contract.ResizeQuery,
+    status=302,
+    others=(200, 304),
+    gives="image/*",
+    refuses=(403, 404, 410, 413, 422),
+    head=True,
+    caches_refusals=True,
+    tag="Delivery",
+)
+def resize(call):
+    """Make what the site does not have yet, and lead to it."""
+    return http.plain(serve.resize(call.query, call.accept, call.headers.get("if-none-match", ""), time.time()))
+
+
+@api.post("/urls", body=contract.NewUrl, answer=contract.Url, refuses=(404,), tag="Delivery")
+def create_url(call):
+    """Sign the address of an image at a size."""
+    return links.create(call.store, call.body, time.time())
+
+
+@api.get("/presets", query=contract.PresetQuery, answer=contract.Presets, tag="Delivery")
+def list_presets(call):
+    """The account's presets."""
+    return presets.page(call.store, call.query)
+
+
+@api.put(
+    "/presets/{name}", access="admin", body=contract.NewPreset, answer=contract.Preset, refuses=(404,), tag="Delivery"
+)
+def put_preset(call, name):
+    """Name operations that a front end may use without a signature."""
+    return presets.put(call.store, name, call.body)
+
+
+@api.delete("/presets/{name}", access="admin", refuses=(404,), tag="Delivery")
+def delete_preset(call, name):
+    """Delete a preset; what was made by it stays where it is."""
+    presets.delete(call.store, name)
+
+
+@api.get("/signing-key", access="admin", answer=contract.SigningKey, tag="Delivery")
+def get_signing_key(call):
+    """The key that the account's own site signs addresses with."""
+    return keys.show(call.principal.account)
+
+
+@app.on_cw_event(bus.pattern(bus.ImageProcessed))
+def make_presets(event):
+    making.make_presets(event.detail["account"], event.detail["image"], time.time())
 
 
 # Scores and rankings

@@ -286,3 +286,84 @@ class Model(Answer):
 class Models(Answer):
     items: list[Model]
     next: str | None
+
+
+# Delivery
+
+Format = Literal["auto", "jpg", "png", "webp", "avif", "gif"]
+OperationList = Annotated[str, Meta(max_length=500)]
+
+
+class ResizeQuery(Request):
+    """key: the path of a variant below the site, `v/...`. inline: 1 for the bytes where they are at most 4 MB.
+
+    default: `preset:{name}`, whose fallback image comes with the status of a refusal.
+    """
+
+    key: Annotated[str, Meta(min_length=1, max_length=1100)]
+    inline: Literal[0, 1] = 0
+    default: Annotated[str, Meta(pattern=r"^preset:[a-z0-9][a-z0-9_\-]{0,39}$")] | UnsetType = UNSET
+
+
+class NewUrl(Request):
+    """source: an image's id, or the key of an original in the configured source.
+
+    accept: the visitor's own Accept header; with it, "auto" is settled now and not at each view.
+    widths: adds `srcset`, one variant for each width that the operations would otherwise name.
+    """
+
+    source: Annotated[str, Meta(min_length=1, max_length=600)]
+    operations: OperationList = ""
+    format: Format = "auto"
+    expires_in: Annotated[int, Meta(ge=1, le=366 * 86400)] | None = None
+    accept: Annotated[str, Meta(max_length=1000)] | None = None
+    widths: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(max_length=20)] = []
+
+
+class Url(Answer):
+    """key: the address below the site. srcset: for an <img>, where widths were asked for."""
+
+    url: str
+    key: str
+    srcset: str | None = None
+
+
+class NewPreset(Request):
+    """fallback: an image whose variant stands in where a visitor's image cannot be had; the status stays.
+
+    at_upload: make this variant of each image as soon as it is ready, all such presets from one decode.
+    """
+
+    operations: OperationList = ""
+    format: Format = "auto"
+    quality: Annotated[int, Meta(ge=1, le=100)] | Literal["auto"] | None = None
+    at_upload: bool = False
+    fallback: Identifier | None = None
+
+
+class Preset(Answer):
+    name: str
+    operations: str
+    format: Format
+    quality: int | Literal["auto"] | None
+    at_upload: bool
+    fallback: str | None
+
+
+class PresetQuery(Request):
+    limit: Limit = 50
+    cursor: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")] | UnsetType = UNSET
+
+
+class Presets(Answer):
+    items: list[Preset]
+    next: str | None
+
+
+class SigningKey(Answer):
+    """What a site signs its own addresses with: see docs/delivery.md. account_key is a secret."""
+
+    site: str
+    account: str
+    key_id: str
+    account_key: str

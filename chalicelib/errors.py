@@ -6,6 +6,7 @@ ProofsheetError                500  internal
 ├── Forbidden                  403  forbidden        a valid token that lacks the role
 ├── NotFound                   404  not_found        not there, or another account's
 ├── Conflict                   409  conflict         the state does not allow it
+├── Gone                       410  gone             it was there until a stated time
 ├── TooLarge                   413  too_large
 ├── UnsupportedType            415  unsupported_type
 ├── Unprocessable              422  unprocessable    valid JSON, impossible request
@@ -54,6 +55,11 @@ class NotFound(ProofsheetError):
 class Conflict(ProofsheetError):
     STATUS_CODE = 409
     code = "conflict"
+
+
+class Gone(ProofsheetError):
+    STATUS_CODE = 410
+    code = "gone"
 
 
 class TooLarge(ProofsheetError):

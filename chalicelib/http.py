@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from chalice.app import CaseInsensitiveMapping, Chalice, CORSConfig, Response
@@ -33,9 +33,12 @@ Access = Literal["open", "member", "admin"]
 
 NOBODY = Principal("", "", frozenset())
 MAX_JSON_BYTES = 1024 * 1024
+REFUSED_SECONDS = 60
+# What the client sent as Accept; Chalice itself must not see it.
+ACCEPT = "proofsheet-accept"
 CORS = CORSConfig(
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-    expose_headers=["X-Request-Id", "Retry-After", "Location"],
+    expose_headers=["X-Request-Id", "Retry-After", "Location", "X-Variant"],
     max_age=600,
 )
 # msgspec says what it expected: a bound that valid JSON breaks is 422, a wrong shape is 400.
@@ -73,6 +76,11 @@ class Call(msgspec.Struct, frozen=True):
         """The caller's own items, and nobody else's."""
         return AccountStore(self.principal.account)
 
+    @property
+    def accept(self) -> str:
+        """The Accept header as the client sent it."""
+        return self.headers.get(ACCEPT, "")
+
 
 class Endpoint(msgspec.Struct, frozen=True):
     """The declaration of a route, as the OpenAPI document reads it."""
@@ -89,6 +97,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     gives: str = "application/json"
     tag: str = ""
     refuses: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()  # statuses of success beside `status`
+    head: bool = False  # takes HEAD, too
+    caches_refusals: bool = False  # a cache may keep a 4xx for REFUSED_SECONDS, so that a broken page costs little
 
 
 class Api:
@@ -120,6 +131,9 @@ class Api:
     def post(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return self._route("POST", path, declared)
 
+    def put(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        return self._route("PUT", path, declared)
+
     def delete(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return self._route("DELETE", path, {"status": 204, **declared})
 
@@ -133,7 +147,8 @@ class Api:
                 return self._handle(endpoint, path_values)
 
             # "*/*" because this module checks the content type itself and answers in the contract's shape.
-            self.app.route(path, methods=[method], cors=CORS, content_types=["*/*"])(handle)
+            methods = [method, "HEAD"] if endpoint.head else [method]
+            self.app.route(path, methods=methods, cors=CORS, content_types=["*/*"])(handle)
             return view
 
         return register
@@ -146,6 +161,7 @@ class Api:
                 response = self._answer(endpoint, request, path_values)
             except Exception as error:
                 response = refuse(error)
+                response.headers["Cache-Control"] = cache_refusal(endpoint, response.status_code)
             response.headers["X-Request-Id"] = request_id
             log.info("request", method=endpoint.method, path=endpoint.path, status=response.status_code)
         return response
@@ -190,12 +206,36 @@ def _digest(endpoint: Endpoint, request: Any) -> str:
 
 
 def accept_any(request: Any, get_response: Callable[[Any], Response]) -> Response:
-    request.headers = CaseInsensitiveMapping({**request.headers, "accept": "*/*"})
+    accept = request.headers.get("accept", "")
+    request.headers = CaseInsensitiveMapping({**request.headers, "accept": "*/*", ACCEPT: accept})
     return get_response(request)
+
+
+def cache_refusal(endpoint: Endpoint, status: int) -> str:
+    """The Cache-Control of a refusal: a slow-down and our own failures are over soon, so nobody may keep them."""
+    kept = endpoint.caches_refusals and 400 <= status < 500 and status != 429
+    return f"public, max-age={REFUSED_SECONDS}" if kept else "no-store"
 
 
 def json_response(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status_code=status, headers={"Content-Type": "application/json", **(headers or {})})
+
+
+class Outcome(Protocol):
+    """An answer that is no JSON of ours: an image, or a redirect."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+def plain(outcome: Outcome) -> Response:
+    # Without a type of its own Chalice would call an empty body JSON.
+    headers = {"Content-Type": "application/octet-stream", **outcome.headers}
+    return Response(outcome.body, status_code=outcome.status, headers=headers)
 
 
 def asset(name: str) -> Response:

@@ -70,14 +70,24 @@ def exception(message: str, **fields: Any) -> None:
 
 
 def metric(name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+    _metrics({name: (value, unit)}, dimensions)
+
+
+def metrics(**measured: tuple[float, str]) -> None:
+    """Several metrics in one line, each as name=(value, unit)."""
+    _metrics(measured, {})
+
+
+def _metrics(measured: dict[str, tuple[float, str]], dimensions: dict[str, str]) -> None:
     dimensions = {"stage": settings().stage, **dimensions}
     declaration = {
         "Namespace": "Proofsheet",
         "Dimensions": [list(dimensions)],
-        "Metrics": [{"Name": name, "Unit": unit}],
+        "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in measured.items()],
     }
     emf = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [declaration]}
-    _emit({"_aws": emf, name: value, **dimensions, "correlation": _correlation.get()})
+    values = {name: value for name, (value, _) in measured.items()}
+    _emit({"_aws": emf, **values, **dimensions, "correlation": _correlation.get()})
 
 
 def _write(level: str, message: str, fields: dict[str, Any]) -> None:

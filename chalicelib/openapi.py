@@ -20,6 +20,9 @@ MEANINGS = {
     401: "No valid token or key.",
     403: "The role is missing.",
     404: "Not there, or another account's.",
+    200: "The bytes.",
+    304: "The bytes are the ones that the caller has.",
+    410: "It was there until a stated time.",
     409: "The state, or an earlier request with this Idempotency-Key, does not allow it.",
     413: "Too large.",
     415: "The wrong type.",
@@ -28,6 +31,7 @@ MEANINGS = {
     500: "Our mistake; the request id finds it in the logs.",
     503: "A service does not answer; see Retry-After.",
 }
+BODYLESS = {204, 302, 304}
 REQUEST_ID = {"description": "Names this request in the logs.", "schema": {"type": "string"}}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -49,13 +53,16 @@ def document(endpoints: Sequence[Endpoint]) -> Schema:
     _, schemas = msgspec.json.schema_components([*sorted(types, key=str), contract.Refusal], ref_template=REF)
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation(endpoint, schemas)
+        described = operation(endpoint, schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = described
+        if endpoint.head:
+            paths[endpoint.path]["head"] = {**described, "operationId": f"head_{endpoint.view.__name__}"}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Proofsheet",
             "version": VERSION,
-            "summary": "Rank images by the engagement that a model predicts.",
+            "summary": "Rank images by the engagement that a model predicts, and deliver them at any size.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "."}],
@@ -103,11 +110,19 @@ def parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> list[Schema]:
 
 
 def responses(endpoint: Endpoint) -> Schema:
-    success: Schema = {"description": "Done.", "headers": {"X-Request-Id": REQUEST_ID}}
-    if endpoint.status != 204:
+    found = {str(endpoint.status): success(endpoint, endpoint.status, "Done.")}
+    found |= {str(status): success(endpoint, status, MEANINGS[status]) for status in endpoint.others}
+    return found | {str(status): refusal(status) for status in sorted(refused(endpoint))}
+
+
+def success(endpoint: Endpoint, status: int, meaning: str) -> Schema:
+    described: Schema = {"description": meaning, "headers": {"X-Request-Id": REQUEST_ID}}
+    if status == 302:
+        described["headers"]["Location"] = {"schema": {"type": "string"}}
+    if status not in BODYLESS:
         schema = _ref(endpoint.answer) if endpoint.answer else {}
-        success["content"] = {endpoint.gives: {"schema": schema}}
-    return {str(endpoint.status): success} | {str(status): refusal(status) for status in sorted(refused(endpoint))}
+        described["content"] = {endpoint.gives: {"schema": schema}}
+    return described
 
 
 def refused(endpoint: Endpoint) -> set[int]:

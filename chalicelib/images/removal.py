@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import aws, ranking
+from chalicelib.delivery import shelf
 from chalicelib.errors import Unavailable
 from chalicelib.images import lifecycle, record
 from chalicelib.settings import settings
@@ -16,6 +17,7 @@ def delete(store: AccountStore, image: str) -> None:
     lifecycle.get(store, image)
     for membership in store.partition("image", image, "ranking#"):
         ranking.forget(store, membership["ranking"], image)
+    shelf.remove_all(store, image)
     delete_objects(store.account, image)
     store.delete_partition("image", image)
 

@@ -171,6 +171,11 @@ def needs(service: str, method: str, arguments: tuple[Any, ...], request: dict[s
             return [Need("events:PutEvents", _of("events", "event-bus/default"))]
         case "lambda":
             return [Need("lambda:InvokeFunction", _of("lambda", f"function:{request['FunctionName']}"))]
+        case "secretsmanager":
+            # Secrets Manager puts six characters of its own behind a secret's name.
+            return [
+                Need(f"secretsmanager:{_camel(method)}", _of("secretsmanager", f"secret:{request['SecretId']}-AbCdEf"))
+            ]
         case "sns":
             return [Need("sns:Publish", request["TopicArn"])]
     raise NotImplementedError(service)

@@ -187,10 +187,12 @@ class S3:
     ) -> dict[str, Any]:
         headers = {f"x-amz-meta-{name}": value for name, value in (Metadata or {}).items()}
         headers["content-type"] = named.get("ContentType", "")
+        if "IfNoneMatch" in named:
+            headers["if-none-match"] = named["IfNoneMatch"]
         return self._answer("PutObject", "PUT", f"/{Bucket}/{Key}", headers, Body)
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
-        return self._answer("GetObject", "GET", f"/{Bucket}/{Key}")
+    def get_object(self, Bucket: str, Key: str, IfMatch: str | None = None) -> dict[str, Any]:  # noqa: N803
+        return self._answer("GetObject", "GET", f"/{Bucket}/{Key}", {"if-match": IfMatch} if IfMatch else None)
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         return self._answer("HeadObject", "HEAD", f"/{Bucket}/{Key}")
@@ -225,7 +227,13 @@ class S3:
         self.emulator.on_call("s3", operation, "after")
         lower = {name.lower(): value for name, value in headers.items()}
         metadata = {name[11:]: value for name, value in lower.items() if name.startswith("x-amz-meta-")}
-        return {"ETag": lower.get("etag"), "Metadata": metadata, "Body": io.BytesIO(body)}
+        return {
+            "ETag": lower.get("etag"),
+            "ContentLength": int(lower.get("content-length", len(body))),
+            "ContentType": lower.get("content-type"),
+            "Metadata": metadata,
+            "Body": io.BytesIO(body),
+        }
 
     def _call(self, method: str, path: str, headers: Any = None, body: bytes = b"", query: Any = None) -> Any:
         from ministack.services import s3

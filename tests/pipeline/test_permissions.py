@@ -15,12 +15,6 @@ from tests.pipeline.guard import Guard, Guarded, for_lambda, grants, policy_file
 from tests.pipeline.world import Message, World
 
 ACCOUNT = "a234567abcdefghij"
-EVENTS = {
-    "Process Image Request": "route",
-    "Image Processed": "plan_scores",
-    "Image Scored": "settle_rankings",
-    "Ranking Complete": "tell_ranking",
-}
 # AWS has no resource to name for these.
 NAMELESS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
@@ -44,8 +38,12 @@ class GuardedWorld(World):
         super().client("s3").put_object(Bucket=settings().media_bucket, Key=key, Body=data)
 
     def handle(self, message: Message) -> bool:
-        with self.guard.running(EVENTS.get(message.kind, message.kind)):
+        with self.guard.running(message.kind):
             return super().handle(message)
+
+    def fire(self, rule: str, kind: str, body: dict[str, Any]) -> None:
+        with self.guard.running(rule):
+            super().fire(rule, kind, body)
 
     def look(self, seconds: float) -> None:
         self.now += seconds

@@ -1,0 +1,136 @@
+"""Making a variant, once: of many simultaneous first requests one renders and the others wait for it."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from chalicelib import log
+from chalicelib.delivery import originals, presets, shelf
+from chalicelib.delivery.operations import Operations
+from chalicelib.delivery.originals import Found
+from chalicelib.delivery.shelf import Stored
+from chalicelib.delivery.variant import Original, Variant, format_key
+from chalicelib.errors import NotFound, ProofsheetError, Unavailable
+from chalicelib.store import AccountStore
+
+# What a loser of the lock waits between two looks: in all less than the ten seconds that a visitor may.
+PATIENCE_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One variant to serve. key: where it is stored; expires: when its address ends, in Unix seconds."""
+
+    key: str
+    original: Original
+    operations: Operations
+    format: str
+    expires: int | None = None
+
+
+class Ensured(msgspec.Struct, frozen=True):
+    """A stored variant, and whether this request made it or waited for the one that did."""
+
+    stored: Stored
+    made: bool
+
+
+def ensure(wanted: Wanted, found: Found, now: float) -> Ensured:
+    """The variant, stored. Raises Unavailable when another request has been making it for some seconds."""
+    for seconds in (*PATIENCE_SECONDS, 0):
+        stored = shelf.look(wanted.key)
+        if stored is not None:
+            return Ensured(stored, made=False)
+        if shelf.lock(wanted.original, wanted.key, now):
+            try:
+                return Ensured(make(wanted, found), made=True)
+            finally:
+                shelf.unlock(wanted.original, wanted.key)
+        time.sleep(seconds)
+        now += seconds
+    raise Unavailable("This variant is being made; try again in a moment.")
+
+
+def make(wanted: Wanted, found: Found) -> Stored:
+    """Read the original, render, store. Raises NotFound, TooLarge, Unprocessable."""
+    from chalicelib.delivery.render import render
+
+    started = time.perf_counter()
+    data = originals.read(found)
+    rendered = render(data, wanted.operations, wanted.format, faces=faces(wanted), watermark=watermark(wanted))
+    stored = shelf.put(wanted.key, rendered)
+    log.metrics(
+        VariantMade=(1, "Count"),
+        VariantMs=(round((time.perf_counter() - started) * 1000, 1), "Milliseconds"),
+        VariantBytesSaved=(max(0, found.size - stored.size), "Bytes"),
+    )
+    take_back_if_deleted(wanted)
+    return stored
+
+
+def take_back_if_deleted(wanted: Wanted) -> None:
+    """Raises NotFound when the original was deleted while its variant was made; nothing of it stays."""
+    try:
+        originals.find(wanted.original)
+    except NotFound:
+        shelf.withdraw(wanted.original, wanted.key)
+        raise
+
+
+def faces(wanted: Wanted) -> list[tuple[float, float, float, float]]:
+    """Boxes (x, y, w, h) in fractions of the image, where it was looked at; none of a source original."""
+    if wanted.operations.gravity != "faces" or wanted.original.image is None:
+        return []
+    item = AccountStore(wanted.original.account).get("image", wanted.original.image) or {}
+    return msgspec.json.decode(item.get("boxes", b"[]"), type=list[tuple[float, float, float, float]])
+
+
+def watermark(wanted: Wanted) -> bytes | None:
+    """The bytes of the image that is laid over this one: another of the same account. Raises NotFound."""
+    if wanted.operations.watermark is None:
+        return None
+    overlay = Original(wanted.original.account, image=wanted.operations.watermark.id)
+    try:
+        return originals.read(originals.find(overlay))
+    except NotFound:
+        raise NotFound("There is no such image to lay over this one.", field="watermark") from None
+
+
+# At upload
+
+
+def of_preset(preset: presets.Preset, original: Original, version: str, format: str) -> Wanted:
+    """One format of a preset, of this version of an original."""
+    variant = Variant(original, Operations(version=preset.token(version)), format, preset=preset.name)
+    return Wanted(format_key(variant), original, preset.wanted(), format)
+
+
+def make_presets(account: str, image: str, now: float) -> None:
+    """Make what the account wants of each image at upload, all from one decode. Twice makes nothing twice."""
+    wishes = [preset for preset in presets.all_of(AccountStore(account)) if preset.at_upload]
+    if not wishes:
+        return
+    original = Original(account, image=image)
+    try:
+        found = originals.find(original)
+        each = [of_preset(wish, original, found.version, format) for wish in wishes for format in wish.formats()]
+        missing = [wanted for wanted in each if shelf.look(wanted.key) is None]
+        _make_all([wanted for wanted in missing if shelf.lock(original, wanted.key, now)], found)
+    except ProofsheetError as refusal:
+        # Deleted, or an original that cannot be shown so: whoever asks for such a variant is told.
+        log.info("presets not made", image=image, reason=refusal.message)
+
+
+def _make_all(wanted: list[Wanted], found: Found) -> None:
+    from chalicelib.delivery.render import ladder
+
+    try:
+        data = originals.read(found)
+        rendered = ladder(data, [(each.operations, each.format) for each in wanted]) if wanted else []
+        for each, variant in zip(wanted, rendered, strict=True):
+            shelf.put(each.key, variant)
+            take_back_if_deleted(each)
+    finally:
+        for each in wanted:
+            shelf.unlock(each.original, each.key)
