@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 NEWER = {"image/avif": "avif", "image/webp": "webp"}
-WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+WEIGHT = r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)"
 
 
 def accepts(accept: str | None) -> frozenset[str]:
@@ -25,5 +25,5 @@ def _named(member: str) -> str | None:
 
 
 def _positive(weight: str) -> bool:
-    match = WEIGHT.fullmatch(weight)
+    match = re.fullmatch(WEIGHT, weight)
     return match is not None and float(match[1]) > 0

@@ -43,7 +43,7 @@ QUALITY = {"jpg": 80, "webp": 80, "avif": 60}
 LOSSLESS = frozenset({"png", "gif"})
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.([0-9]*[1-9]))?")
+NUMBER = r"(?:0|[1-9][0-9]*)(?:\.([0-9]*[1-9]))?"  # compiled at its first use, as import time is cold start
 COMPASS = "center|north|northeast|east|southeast|south|southwest|west|northwest"
 VERSION = "[A-Za-z0-9_-]{1,32}"
 IMAGE_ID = "[0-9a-hjkmnp-tv-z]{26}"  # the alphabet of chalicelib.ids
@@ -97,7 +97,7 @@ class Number(msgspec.Struct, frozen=True):
     places: int = 0
 
     def read(self, text: str) -> float | None:
-        match = NUMBER.fullmatch(text)
+        match = re.fullmatch(NUMBER, text)
         if match is None or len(match[1] or "") > self.places:
             return None
         value = float(text) if self.places else int(text)

@@ -20,7 +20,7 @@ from chalicelib.errors import Forbidden
 if TYPE_CHECKING:
     from chalicelib.delivery.operations import Operations
 
-KID = re.compile("[a-z0-9]{1,4}")
+KID = "[a-z0-9]{1,4}"
 MAC_BYTES = 16
 KIDS = 10_000  # decimal kids have at most four digits
 
@@ -38,7 +38,7 @@ class KeyRing(msgspec.Struct, frozen=True):
         current = secrets.pop("current", None)
         if current is None or current not in secrets:
             raise ValueError("The signing secret names no current key that it holds.")
-        if not all(KID.fullmatch(kid) and secret for kid, secret in secrets.items()):
+        if not all(re.fullmatch(KID, kid) and secret for kid, secret in secrets.items()):
             raise ValueError("A key of the signing secret is empty, or its id is not 1 to 4 of a-z and 0-9.")
         return cls(current, secrets)
 

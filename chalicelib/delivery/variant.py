@@ -30,13 +30,14 @@ AUTO = "auto"
 LONGEST_KEY = 1024  # bytes; the limit of S3
 LONGEST_SOURCE_KEY = 600  # bytes of UTF-8: 800 characters of base64url leave room for operations
 
-PLAIN_KEY = re.compile(r"[A-Za-z0-9/_.,-]+")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Patterns are compiled at their first use: `import app` is part of every cold start.
+PLAIN_KEY = r"[A-Za-z0-9/_.,-]+"
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 PRESET_NAME = "[a-z0-9][a-z0-9_-]{0,39}"
 SIGNATURE = r"[a-z0-9]{1,4}\.[A-Za-z0-9_-]{22}"
 TAIL = r"/(?P<account>a[a-z2-7]{16})/(?P<path>[A-Za-z0-9/_.,-]+)\.(?P<format>jpg|png|webp|avif|gif|auto)"
-SIGNED = re.compile(rf"v/(?P<signature>{SIGNATURE})/(?P<operations>[^/]+){TAIL}")
-PRESET = re.compile(rf"v/preset/(?P<preset>{PRESET_NAME})(?:,v:(?P<version>{grammar.VERSION}))?{TAIL}")
+SIGNED = rf"v/(?P<signature>{SIGNATURE})/(?P<operations>[^/]+){TAIL}"
+PRESET = rf"v/preset/(?P<preset>{PRESET_NAME})(?:,v:(?P<version>{grammar.VERSION}))?{TAIL}"
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -105,7 +106,7 @@ def parse_key(key: str) -> Variant:
 
     Raises BadRequest (field "key").
     """
-    match = (PRESET.fullmatch(key) or SIGNED.fullmatch(key)) if len(key) <= LONGEST_KEY else None
+    match = (re.fullmatch(PRESET, key) or re.fullmatch(SIGNED, key)) if len(key) <= LONGEST_KEY else None
     if match is None:
         raise _refusal("The key must be v/{signature}/{operations}/{account}/{path}.{format} or v/preset/{name}/...")
     part = match.groupdict()
@@ -152,7 +153,7 @@ def _path(source: Original) -> str:
         return source.image
     if source.key is None:
         raise ValueError("An original has an image id or a source key.")
-    if PLAIN_KEY.fullmatch(source.key):
+    if re.fullmatch(PLAIN_KEY, source.key):
         return f"s/{source.key}"
     return f"b/{urlsafe_b64encode(source.key.encode()).decode().rstrip('=')}"
 
@@ -189,7 +190,7 @@ def _unfit(key: str) -> str | None:
         return "The source key is not valid Unicode."
     if size > LONGEST_SOURCE_KEY:
         return f"The source key has {size} bytes in UTF-8; at most {LONGEST_SOURCE_KEY} are allowed."
-    if CONTROL.search(key):
+    if re.search(CONTROL, key):
         return "The source key has control characters."
     if {"", ".", ".."} & set(key.split("/")):
         return "The source key has an empty part, '.' or '..' between its slashes."
