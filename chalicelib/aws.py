@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -102,6 +103,10 @@ def dynamodb() -> DynamoDBClient:
 
 def s3() -> S3Client:
     return cast("S3Client", client("s3"))
+
+
+def secrets() -> SecretsManagerClient:
+    return cast("SecretsManagerClient", client("secretsmanager"))
 
 
 def sqs() -> SQSClient:

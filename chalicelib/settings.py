@@ -4,6 +4,12 @@
 |-----------------------------|----------------------------------------------|----------------------------------|
 | PROOFSHEET_STAGE            | the stage, part of every resource name       | local                            |
 | PROOFSHEET_MEDIA_BUCKET     | originals, working copies, training records  | proofsheet-{stage}-media         |
+| PROOFSHEET_SITE_BUCKET      | variants: public v/, private x/              | proofsheet-{stage}-site          |
+| PROOFSHEET_SITE_URL         | where sites read the variants, no end slash  | the bucket's website endpoint    |
+| PROOFSHEET_SIGNING_SECRET   | name of the secret of signed addresses       | proofsheet-{stage}-signing       |
+| PROOFSHEET_SOURCE_BUCKET    | an existing bucket with originals            | none: uploaded images alone      |
+| PROOFSHEET_SOURCE_PREFIX    | the part of it that is shown                 | all of it                        |
+| PROOFSHEET_SOURCE_ACCOUNT   | the account that it belongs to               | none: it is nobody's             |
 | PROOFSHEET_USER_POOL        | Cognito user pool id                         | none: tokens are refused         |
 | PROOFSHEET_USER_POOL_CLIENT | the pool's app client id                     | none: tokens are refused         |
 | PROOFSHEET_NOTICES_TOPIC    | ARN of the topic of in-app notices           | none                             |
@@ -17,12 +23,25 @@ from functools import lru_cache
 import msgspec
 
 VERSION = "0.1.0"
+# The older regions, whose website endpoints have a dash before the region; the others have a dot.
+DASHED = frozenset(
+    (
+        *("us-east-1", "us-west-1", "us-west-2", "us-gov-west-1", "eu-west-1"),
+        *("ap-northeast-1", "ap-southeast-1", "ap-southeast-2", "sa-east-1"),
+    )
+)
 
 
 class Settings(msgspec.Struct, frozen=True):
     stage: str
     region: str
     media_bucket: str
+    site_bucket: str
+    site_url: str
+    signing_secret: str
+    source_bucket: str
+    source_prefix: str
+    source_account: str
     user_pool: str
     user_pool_client: str
     notices_topic: str
@@ -37,14 +56,28 @@ class Settings(msgspec.Struct, frozen=True):
         return f"proofsheet-{self.stage}-{thing}"
 
 
+def website(bucket: str, region: str) -> str:
+    """The address of a bucket's website endpoint; "Amazon S3 endpoints and quotas" lists the two spellings."""
+    host = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"http://{bucket}.s3-website{'-' if region in DASHED else '.'}{region}.{host}"
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     env = os.environ
     stage = env.get("PROOFSHEET_STAGE", "local")
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
+    site_bucket = env.get("PROOFSHEET_SITE_BUCKET", f"proofsheet-{stage}-site")
     return Settings(
         stage=stage,
-        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
+        region=region,
         media_bucket=env.get("PROOFSHEET_MEDIA_BUCKET", f"proofsheet-{stage}-media"),
+        site_bucket=site_bucket,
+        site_url=env.get("PROOFSHEET_SITE_URL", "").rstrip("/") or website(site_bucket, region),
+        signing_secret=env.get("PROOFSHEET_SIGNING_SECRET", f"proofsheet-{stage}-signing"),
+        source_bucket=env.get("PROOFSHEET_SOURCE_BUCKET", ""),
+        source_prefix=env.get("PROOFSHEET_SOURCE_PREFIX", ""),
+        source_account=env.get("PROOFSHEET_SOURCE_ACCOUNT", ""),
         user_pool=env.get("PROOFSHEET_USER_POOL", ""),
         user_pool_client=env.get("PROOFSHEET_USER_POOL_CLIENT", ""),
         notices_topic=env.get("PROOFSHEET_NOTICES_TOPIC", ""),

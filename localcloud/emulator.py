@@ -70,6 +70,7 @@ def serve(port: int, functions: Path | None = None) -> None:
     from ministack.app import app
 
     from localcloud import lambda_processes, rest_apis, shims
+    from localcloud.website import Website
 
     shims.install()
     if functions:
@@ -83,7 +84,7 @@ def serve(port: int, functions: Path | None = None) -> None:
     config.graceful_timeout = 0.5
     config.loglevel = os.environ["LOG_LEVEL"]
     # hypercorn stops at SIGTERM and SIGINT, and tells ministack, which then writes its state.
-    asyncio.run(hypercorn(app, config))
+    asyncio.run(hypercorn(Website(app), config))
 
 
 if __name__ == "__main__":

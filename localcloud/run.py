@@ -55,6 +55,7 @@ class Cloud:
     """A running local cloud.
 
     base_url: of the API, without a slash at the end
+    site_url: of the site bucket's website, without a slash at the end
     env: what a process needs to use the stage, PROOFSHEET_URL included
     """
 
@@ -71,6 +72,10 @@ class Cloud:
         self.app: list[Child] = []
         self.failure: str | None = None
         self._listeners: list[socket.socket] = []
+
+    @property
+    def site_url(self) -> str:
+        return self.env["PROOFSHEET_SITE_URL"]
 
     @property
     def logs(self) -> Path:
@@ -92,7 +97,9 @@ class Cloud:
             processes.listen(self.ports.invoke, "Invoke endpoint"),
         ]
         self._start_emulator()
-        outputs = stack.deploy(self.endpoint, visibility_seconds=self.visibility_seconds)
+        outputs = stack.deploy(
+            self.endpoint, visibility_seconds=self.visibility_seconds, api_host=f"127.0.0.1:{self.ports.api}"
+        )
         stack.forward_sign_ups(self.endpoint, self.invoke_url)
         self.env = stack.environment(self.endpoint, outputs, invoke_url=self.invoke_url)
         self.env["PROOFSHEET_URL"] = self.base_url

@@ -4,6 +4,7 @@
 |--------------------|------------------------------------------------------------------|------------------------------|
 | time_to_live       | a table made by CloudFormation ignores TimeToLiveSpecification,  | no issue found (2026-11)     |
 |                    | so expired idempotency keys and shared slots live for ever       |                              |
+| plain_secrets      | a generated secret has punctuation, ExcludePunctuation or not    | no issue found (2026-11)     |
 | post_confirmation  | a user pool's PostConfirmation trigger is stored but never fired | no issue found (2026-11)     |
 
 They patch private functions: ministack is pinned exactly, and the tests say which shim a new version makes needless.
@@ -12,6 +13,7 @@ encryption rules and a table's point-in-time recovery.
 """
 
 import json
+import string
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,6 +30,7 @@ CONFIRMATIONS = {
 
 def install() -> None:
     time_to_live()
+    plain_secrets()
     post_confirmation()
 
 
@@ -62,6 +65,20 @@ def time_to_live() -> None:
 
     table["create"] = creating(table["create"])
     table["update"] = updating(table["update"])
+
+
+def plain_secrets() -> None:
+    from ministack.services.cloudformation import provisioners
+
+    make = provisioners._sm_secret_string  # noqa: SLF001
+
+    def made(properties: dict[str, Any]) -> str:
+        asked = dict(properties.get("GenerateSecretString") or {})
+        if str(asked.get("ExcludePunctuation")).lower() == "true":
+            asked["ExcludeCharacters"] = asked.get("ExcludeCharacters", "") + string.punctuation
+        return str(make({**properties, "GenerateSecretString": asked}))
+
+    provisioners._sm_secret_string = made  # noqa: SLF001
 
 
 def post_confirmation() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud import website
 from localcloud.clients import KEY, REGION, client
 
 TEMPLATE = Path(__file__).parent.parent / "infra" / "resources.yaml"
@@ -41,9 +42,17 @@ class StaleStateError(Exception):
 
 
 def deploy(
-    endpoint: str, *, stage: str = "local", visibility_seconds: int = 90, template: str | None = None
+    endpoint: str,
+    *,
+    stage: str = "local",
+    visibility_seconds: int = 90,
+    api_host: str = "",
+    template: str | None = None,
 ) -> dict[str, str]:
-    """Create the stack, or bring it up to date; its outputs by name. Raises StaleStateError."""
+    """Create the stack, or bring it up to date; its outputs by name. Raises StaleStateError.
+
+    api_host: where the site bucket sends a request for a variant that it does not have, as host:port.
+    """
     cloudformation = client("cloudformation", endpoint)
     stack = f"proofsheet-{stage}"
     request = {
@@ -52,6 +61,7 @@ def deploy(
         "Parameters": [
             {"ParameterKey": "Stage", "ParameterValue": stage},
             {"ParameterKey": "VisibilitySeconds", "ParameterValue": str(visibility_seconds)},
+            {"ParameterKey": "ApiHost", "ParameterValue": api_host},
         ],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
@@ -69,6 +79,9 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
     return {
         "PROOFSHEET_STAGE": stage,
         "PROOFSHEET_MEDIA_BUCKET": outputs["MediaBucket"],
+        "PROOFSHEET_SITE_BUCKET": outputs["SiteBucket"],
+        "PROOFSHEET_SITE_URL": website.address(endpoint, outputs["SiteBucket"]),
+        "PROOFSHEET_SIGNING_SECRET": f"proofsheet-{stage}-signing",
         "PROOFSHEET_USER_POOL": outputs["UserPool"],
         "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
         "PROOFSHEET_NOTICES_TOPIC": outputs["NoticesTopic"],
@@ -142,7 +155,8 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
 
 def _verify(endpoint: str, outputs: dict[str, str]) -> None:
     """A killed emulator may remember the stack and have lost what is in it."""
-    client("s3", endpoint).head_bucket(Bucket=outputs["MediaBucket"])
+    for bucket in (outputs["MediaBucket"], outputs["SiteBucket"]):
+        client("s3", endpoint).head_bucket(Bucket=bucket)
     client("dynamodb", endpoint).describe_table(TableName=outputs["Table"])
     client("cognito-idp", endpoint).describe_user_pool(UserPoolId=outputs["UserPool"])
     client("sns", endpoint).get_topic_attributes(TopicArn=outputs["NoticesTopic"])
@@ -156,10 +170,11 @@ def _zip(name: str, text: str) -> bytes:
 
 
 def write_environment(path: Path, base_url: str, env: dict[str, str]) -> None:
-    """Leave a note for clients that look for a running cloud: {"base_url", "endpoint", "user_pool", ...}."""
+    """Leave a note for clients that look for a running cloud: {"base_url", "endpoint", "site_url", ...}."""
     note = {
         "base_url": base_url,
         "endpoint": env["AWS_ENDPOINT_URL"],
+        "site_url": env["PROOFSHEET_SITE_URL"],
         "user_pool": env["PROOFSHEET_USER_POOL"],
         "user_pool_client": env["PROOFSHEET_USER_POOL_CLIENT"],
         "pid": os.getpid(),

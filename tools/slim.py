@@ -23,7 +23,7 @@ from pathlib import Path
 #: Every service that `chalicelib.aws` may be asked for, now or by a later part, and sts, which signs in.
 SERVICES = frozenset({
     "cloudwatch", "cognito-idp", "dynamodb", "events", "lambda", "logs", "s3", "sagemaker", "sagemaker-runtime",
-    "sns", "sqs", "sts",
+    "secretsmanager", "sns", "sqs", "sts",
 })  # fmt: skip
 
 SOURCES = ("pyi", "pyx", "pxd", "pxi", "tp", "h", "hpp", "c", "cc", "cpp", "in", "build", "f", "f90", "a")

@@ -57,7 +57,8 @@ def test_the_pool_has_its_group_and_its_password_rule(observer):
 
 
 def test_deploying_again_keeps_everything(observer):
-    outputs = stack.deploy(observer.local.endpoint, visibility_seconds=2)
+    host = f"127.0.0.1:{observer.local.ports.api}"
+    outputs = stack.deploy(observer.local.endpoint, visibility_seconds=2, api_host=host)
     assert outputs["UserPool"] == observer.local.env["PROOFSHEET_USER_POOL"]
 
 

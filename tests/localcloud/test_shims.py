@@ -1,5 +1,8 @@
 """One contract for each shim: without it, ministack 1.5.33 fails the test."""
 
+import json
+import re
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -47,3 +50,10 @@ def test_post_confirmation_that_fails_is_told_to_the_one_who_signs_up(observer, 
         observer.client("cognito-idp").admin_confirm_sign_up(
             UserPoolId=pool, Username=sign_up, ClientMetadata={"do": "raise"}
         )
+
+
+def test_plain_secrets_the_signing_secret_has_letters_and_digits_alone(observer):
+    name = observer.local.env["PROOFSHEET_SIGNING_SECRET"]
+    ring = json.loads(observer.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    assert ring["current"] == "1"
+    assert re.fullmatch("[A-Za-z0-9]{64}", ring["1"])

@@ -169,7 +169,7 @@ def test_what_fails_without_a_caller_is_tried_again_and_kept(functions):
 
 def test_a_rule_keeps_what_its_function_would_not_take(functions):
     rules = [event for function in functions.values() for event in events(function, "EventBridgeRule")]
-    assert len(rules) == 4
+    assert len(rules) == 5
     assert {logical_id(rule["DeadLetterConfig"]["Arn"]) for rule in rules} == {"FailedEvents"}
     assert not [function for function in functions.values() if events(function, "CloudWatchEvent")]
 
@@ -281,10 +281,11 @@ def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
 # Data
 
 
-def test_no_bucket_can_be_made_public(of_type):
-    for bucket in of_type("S3::Bucket").values():
-        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+def test_no_bucket_but_the_sites_can_be_made_public(of_type):
+    for name, bucket in of_type("S3::Bucket").items():
+        block = bucket["PublicAccessBlockConfiguration"]
+        assert len(block) == 4
+        assert set(block.values()) == {True} or name == "SiteBucket"
 
 
 def test_data_survives_an_update_and_a_protected_stage_survives_a_delete(template):
@@ -292,6 +293,61 @@ def test_data_survives_an_update_and_a_protected_stage_survives_a_delete(templat
     assert {each["UpdateReplacePolicy"] for each in held} == {"Retain"}
     assert template["Resources"]["Table"]["Properties"]["DeletionProtectionEnabled"]["Fn::If"][0] == "IsProtected"
     assert template["Resources"]["UserPool"]["Properties"]["DeletionProtection"]["Fn::If"][0] == "IsProtected"
+
+
+# The site
+
+
+@pytest.fixture(scope="session")
+def site(of_type):
+    return of_type("S3::Bucket")["SiteBucket"]
+
+
+def test_anybody_may_read_variants_and_do_nothing_else(of_type):
+    allowed = [
+        each for each in statements(of_type("S3::BucketPolicy")["SiteBucketPolicy"]) if each["Effect"] == "Allow"
+    ]
+    assert [(each["Action"], each["Resource"]) for each in allowed] == [
+        ("s3:GetObject", {"Fn::Sub": "${SiteBucket.Arn}/v/*"})
+    ]
+
+
+def statements(policy):
+    return policy["PolicyDocument"]["Statement"]
+
+
+def test_what_is_not_in_the_bucket_is_asked_of_this_stages_api_whichever_way_s3_says_so(site):
+    rules = site["WebsiteConfiguration"]["RoutingRules"]
+    conditions = [rule["RoutingRuleCondition"] for rule in rules]
+    assert {each["HttpErrorCodeReturnedEquals"] for each in conditions} == {"403", "404"}
+    assert {each["KeyPrefixEquals"] for each in conditions} == {"v/"}
+    for rule in rules:
+        target = rule["RedirectRule"]
+        assert (target["Protocol"], target["HttpRedirectCode"]) == ("https", "307")
+        assert "${RestAPI}.execute-api" in target["HostName"]["Fn::If"][2]["Fn::Sub"]
+        assert target["ReplaceKeyPrefixWith"]["Fn::If"][1:] == ["resize?key=v/", "api/resize?key=v/"]
+
+
+def test_variants_end_by_themselves(site):
+    ending = {
+        each["Prefix"]: each["ExpirationInDays"] for each in site["LifecycleConfiguration"]["Rules"] if "Prefix" in each
+    }
+    assert ending == {"v/": {"Ref": "VariantDays"}, "x/": {"Ref": "VariantDays"}}
+
+
+def test_the_signing_secret_can_be_part_of_a_name_and_survives_a_replacement(template):
+    secret = template["Resources"]["SigningSecret"]
+    made = secret["Properties"]["GenerateSecretString"]
+    assert (made["PasswordLength"], made["ExcludePunctuation"]) == (64, True)
+    assert json.loads(made["SecretStringTemplate"])["current"] == made["GenerateStringKey"]
+    assert secret["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_source_is_readable_only_where_there_is_one(template):
+    access = template["Resources"]["SourceAccess"]
+    assert access["Condition"] == "HasSource"
+    assert access["Properties"]["Roles"] == [{"Ref": "ApiHandlerRole"}]
+    assert {each["Action"] for each in statements(access["Properties"])} == {"s3:GetObject", "s3:ListBucket"}
 
 
 # The whole
