@@ -7,12 +7,15 @@ png    lossless
 gif    256 colors; see `palette`
 """
 
+from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from PIL.Image import Exif, Image
+from PIL.Image import Dither, Exif, Image, Quantize
 
 from chalicelib.delivery.operations import LOSSLESS, QUALITY, Operations
+from chalicelib.delivery.similarity import smallest_quality
 from chalicelib.errors import TooLarge, Unprocessable
 
 if TYPE_CHECKING:
@@ -33,8 +36,11 @@ _PLUGINS = {
     "avif": ("AVIF", "AvifImagePlugin"),
     "gif": ("GIF", "GifImagePlugin"),
 }
+_MANY_TRIES_UP_TO = 2_000_000  # pixels
 _ARTIST, _COPYRIGHT = 0x013B, 0x8298
 _FULL_CHROMA_FROM = 90
+_TRANSPARENT = 255  # a palette's last place
+_HALF = 128
 
 
 def encode(image: Image, format: str, operations: Operations, notice: "Notice | None" = None) -> bytes:
@@ -44,17 +50,44 @@ def encode(image: Image, format: str, operations: Operations, notice: "Notice | 
     Raises Unprocessable when it does not fit into `max` at any quality, TooLarge over 20 MB.
     """
     options = _options(format, operations, notice)
-    wanted = operations.q if isinstance(operations.q, int) else QUALITY.get(format, 0)
-    body = write(image, format, wanted, options)
-    if operations.max is not None and len(body) > operations.max:
-        body = _fitting(image, format, wanted, options, operations.max)
-    return checked(body)
+
+    def at(quality: int, picture: Image = image) -> bytes:
+        return write(picture, format, quality, options)
+
+    wanted = 0 if format in LOSSLESS else QUALITY[format]
+    if operations.q == "auto" and wanted:
+        wanted = smallest_quality(image, lambda sample, quality: at(quality, sample), wanted)
+    elif isinstance(operations.q, int) and wanted:
+        wanted = operations.q
+    steps = 7 if image.width * image.height <= _MANY_TRIES_UP_TO else 3
+    return checked(fitting(at, wanted, operations.max, steps=steps))
+
+
+def fitting(write: Callable[[int], bytes], quality: int, limit: int | None, steps: int = 7) -> bytes:
+    """The file of at most `limit` bytes at the highest quality up to `quality`: 7 steps find it, fewer come near it.
+
+    Raises Unprocessable when none of the qualities tried fits.
+    """
+    best = write(quality)
+    if limit is None or len(best) <= limit:
+        return best
+    best, low, high = b"", 1, quality - 1
+    while low <= high and steps:
+        middle, steps = (low + high) // 2, steps - 1
+        body = write(middle)
+        if len(body) <= limit:
+            best, low = body, middle + 1
+        else:
+            high = middle - 1
+    if not best:
+        raise Unprocessable(
+            f"The result does not fit into {limit} bytes at any quality; ask for a smaller picture or for more bytes."
+        )
+    return best
 
 
 def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> bytes:
     """The file that Pillow writes at one quality."""
-    from importlib import import_module
-
     name, plugin = _PLUGINS[format]
     import_module(f"PIL.{plugin}")  # else Pillow would load all its formats to find this one
     image.info.clear()  # it would copy a profile or a comment from there
@@ -62,9 +95,25 @@ def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> b
         options = options | {"subsampling": 0 if quality >= _FULL_CHROMA_FROM else 2}
     if format not in LOSSLESS:
         options = options | {"quality": quality}
+    if format == "gif":
+        image = palette(image)
     out = BytesIO()
     image.save(out, name, **options)
     return out.getvalue()
+
+
+def palette(image: Image, dither: Dither = Dither.FLOYDSTEINBERG) -> Image:
+    """256 colors chosen for this picture; with transparency 255, and what is more than half seen through is clear.
+
+    dither: none for the frames of an animation, where its dots would dance and double the file.
+    """
+    if "A" not in image.mode:
+        return image.convert("RGB").quantize(256, Quantize.MEDIANCUT, dither=dither)
+    drawn = image.convert("RGB").quantize(_TRANSPARENT, Quantize.MEDIANCUT, dither=dither)
+    hidden = image.getchannel("A").point([255 * (value < _HALF) for value in range(256)])
+    drawn.paste(_TRANSPARENT, mask=hidden)
+    drawn.info["transparency"] = _TRANSPARENT
+    return drawn
 
 
 def checked(body: bytes) -> bytes:
@@ -91,20 +140,3 @@ def _exif(notice: "Notice") -> bytes:
         if text:
             exif[tag] = text
     return exif.tobytes()
-
-
-def _fitting(image: Image, format: str, quality: int, options: dict[str, Any], limit: int) -> bytes:
-    """The highest quality from 1 to below `quality` whose file has at most `limit` bytes."""
-    best, low, high = b"", 1, quality - 1
-    while low <= high:
-        middle = (low + high) // 2
-        body = write(image, format, middle, options)
-        if len(body) <= limit:
-            best, low = body, middle + 1
-        else:
-            high = middle - 1
-    if not best:
-        raise Unprocessable(
-            f"The result does not fit into {limit} bytes at any quality; ask for a smaller picture or for more bytes."
-        )
-    return best

@@ -54,12 +54,12 @@ def plan(width: int, height: int, operations: Operations, focus: Point = (0.5, 0
     focus: where gravity smart and faces point, in fractions of the upright original.
     Raises BadRequest for a crop that reaches outside the original.
     """
-    region = _region(width, height, operations)
+    box = region(width, height, operations)
     w, h = _target(operations)
     if operations.fit == "cover" and w and h:
-        region = _cover(region, (w, h), _focus(width, height, region, operations, focus))
-    crop = None if region == (0, 0, width, height) else region
-    size = _size(_extent(region), w, h, operations)
+        box = _cover(box, (w, h), _focus(width, height, box, operations, focus))
+    crop = None if box == (0, 0, width, height) else box
+    size = _size(extent(box), w, h, operations)
     if operations.fit == "contain" and w and h and size != (w, h):
         return Plan(crop, size, (w, h), ((w - size[0]) // 2, (h - size[1]) // 2))
     return Plan(crop, size)
@@ -76,7 +76,8 @@ def scaled_inside(size: Size, bounds: Size, *, enlarge: bool = False) -> Size:
     return _scaled(size, scale if enlarge else min(1.0, scale))
 
 
-def _region(width: int, height: int, operations: Operations) -> Box:
+def region(width: int, height: int, operations: Operations) -> Box:
+    """What `crop` leaves of the upright original."""
     if operations.crop is None:
         return 0, 0, width, height
     x, y, w, h = operations.crop
@@ -98,7 +99,7 @@ def _target(operations: Operations) -> tuple[int | None, int | None]:
 def _focus(width: int, height: int, region: Box, operations: Operations, focus: Point) -> Point:
     """In pixels of the upright original. A compass word speaks of what `crop` has left, a point of the original."""
     if place := COMPASS.get(operations.gravity):
-        across, down = _extent(region)
+        across, down = extent(region)
         return region[0] + place[0] * across, region[1] + place[1] * down
     x, y = operations.focal or focus
     return x * width, y * height
@@ -106,7 +107,7 @@ def _focus(width: int, height: int, region: Box, operations: Operations, focus: 
 
 def _cover(region: Box, target: Size, focus: Point) -> Box:
     """The largest part of the region that has the target's shape, as near to the focus as it can lie."""
-    across, down = _extent(region)
+    across, down = extent(region)
     wide = max(1, min(across, round(down * target[0] / target[1])))
     tall = max(1, min(down, round(across * target[1] / target[0])))
     left = min(max(round(focus[0] - wide / 2), region[0]), region[2] - wide)
@@ -114,31 +115,31 @@ def _cover(region: Box, target: Size, focus: Point) -> Box:
     return left, top, left + wide, top + tall
 
 
-def _size(extent: Size, w: int | None, h: int | None, operations: Operations) -> Size:
+def _size(size: Size, w: int | None, h: int | None, operations: Operations) -> Size:
     fit, enlarge = operations.fit, operations.enlarge
     if w is None and h is None:
-        return scaled_inside(extent, (LARGEST_SIDE, LARGEST_SIDE))
+        return scaled_inside(size, (LARGEST_SIDE, LARGEST_SIDE))
     if w is None or h is None or fit in ("inside", "contain"):
-        return scaled_inside(extent, (w or LARGEST_SIDE, h or LARGEST_SIDE), enlarge=enlarge)
+        return scaled_inside(size, (w or LARGEST_SIDE, h or LARGEST_SIDE), enlarge=enlarge)
     if fit == "outside":
-        return _outside(extent, (w, h), enlarge=enlarge)
+        return _outside(size, (w, h), enlarge=enlarge)
     if enlarge:
         return w, h
     if fit == "cover":
-        return (w, h) if w <= extent[0] and h <= extent[1] else scaled_inside((w, h), extent)
-    return min(w, extent[0]), min(h, extent[1])
+        return (w, h) if w <= size[0] and h <= size[1] else scaled_inside((w, h), size)
+    return min(w, size[0]), min(h, size[1])
 
 
-def _outside(extent: Size, bounds: Size, *, enlarge: bool) -> Size:
-    scale = max(bounds[0] / extent[0], bounds[1] / extent[1])
-    return scaled_inside(_scaled(extent, scale if enlarge else min(1.0, scale)), (LARGEST_SIDE, LARGEST_SIDE))
+def _outside(size: Size, bounds: Size, *, enlarge: bool) -> Size:
+    scale = max(bounds[0] / size[0], bounds[1] / size[1])
+    return scaled_inside(_scaled(size, scale if enlarge else min(1.0, scale)), (LARGEST_SIDE, LARGEST_SIDE))
 
 
 def _scaled(size: Size, scale: float) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _extent(box: Box) -> Size:
+def extent(box: Box) -> Size:
     return box[2] - box[0], box[3] - box[1]
 
 

@@ -6,25 +6,22 @@
       -> encode without metadata
 
 All that can be is done on the small picture. Nothing is decoded before the limits are checked. Safe to call from
-several threads. The default path loads no numpy.
+several threads. Only `q:auto` and the gravities smart and faces load numpy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from PIL.Image import Image
 
-from chalicelib.delivery import encode, paint
-from chalicelib.delivery.geometry import Plan, as_stored, plan
-from chalicelib.delivery.opening import Original, decode, open_original, refusals
+from chalicelib.delivery import animation, encode, focus, paint
+from chalicelib.delivery.focus import FaceBox
+from chalicelib.delivery.geometry import Plan, extent, plan, region
+from chalicelib.delivery.opening import Original, open_original
 from chalicelib.delivery.operations import LARGEST_SIDE, Operations
-from chalicelib.delivery.resampling import Area, decoder_scale, resample
-from chalicelib.pixels.color import in_srgb
-from chalicelib.pixels.upright import upright
+from chalicelib.delivery.source import Level, Source, decoded
 
 OPAQUE = frozenset({"jpg"})
-
-type FaceBox = tuple[float, float, float, float]
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -38,11 +35,11 @@ class Rendered(msgspec.Struct, frozen=True):
     transparent: bool
 
 
-class Source(msgspec.Struct):
-    """Pixels to resize from, as stored. scale: their size as a fraction of the original's."""
+class Asides(msgspec.Struct, frozen=True):
+    """What the operations may speak of beside the original: its faces, other images by their ids."""
 
-    image: Image
-    scale: float
+    faces: Sequence[FaceBox]
+    watermarks: Mapping[str, bytes]
 
 
 def render(
@@ -59,41 +56,103 @@ def render(
     Raises Unprocessable for what cannot be decoded, TooLarge over a limit, BadRequest for what the original has not
     got: a page, or pixels where `crop` wants them.
     """
-    original = open_original(data, operations.page)
-    planned = plan(*original.upright_size, operations)
-    source = _decoded(original, operations, planned)
-    with refusals():
-        picture = _resized(source, original, planned, operations)
+    marks = {operations.watermark.id: watermark} if operations.watermark and watermark is not None else {}
+    return ladder(data, [(operations, format)], faces=faces, watermarks=marks)[0]
+
+
+def ladder(
+    data: bytes,
+    wanted: Sequence[tuple[Operations, str]],
+    *,
+    faces: Sequence[FaceBox] = (),
+    watermarks: Mapping[str, bytes] | None = None,
+) -> list[Rendered]:
+    """Several pictures of one original, in the order asked for, from one decode of each `page`.
+
+    The largest is made first, and each smaller one from the smallest before it that has at least twice its size.
+    watermarks: the files of the images to lay over, by their ids. Raises as `render` does, and ValueError for a
+    watermark that was not given.
+    """
+    asides = Asides(faces, watermarks or {})
+    made: dict[int, Rendered] = {}
+    for page in {operations.page for operations, _ in wanted}:
+        original = open_original(data, page)
+        rungs = [at for at, (operations, _) in enumerate(wanted) if operations.page == page]
+        moving = [at for at in rungs if original.frames > 1 and wanted[at][1] in animation.FORMATS]
+        still = [at for at in rungs if at not in moving]
+        made |= zip(still, _stills(original, [wanted[at] for at in still], asides), strict=True)
+        made |= {at: _moving(open_original(data), *wanted[at], asides) for at in moving}
+    return [made[at] for at in range(len(wanted))]
+
+
+def _stills(original: Original, wanted: Sequence[tuple[Operations, str]], asides: Asides) -> list[Rendered]:
+    """All from one decode, the largest first."""
+    if not wanted:
+        return []
+    plans = [plan(*original.upright_size, operations) for operations, _ in wanted]
+    hq = [operations.profile == "hq" for operations, _ in wanted]
+    source = decoded(original, wanted[0][0].page, list(zip(plans, hq, strict=True)))
+    made: dict[int, Rendered] = {}
+    for at in sorted(range(len(wanted)), key=lambda at: plans[at].size, reverse=True):
+        made[at] = _still(source, *wanted[at], asides)
+    return [made[at] for at in range(len(wanted))]
+
+
+def _still(source: Source, operations: Operations, format: str, asides: Asides) -> Rendered:
+    planned = _planned(source, operations, asides)
+    picture = source.picture(planned, hq=operations.profile == "hq")
     transparent = paint.is_transparent(picture)
-    picture = _painted(picture, planned, operations, format, mark=_mark(operations, watermark))
-    body = encode.encode(picture, format, operations, original.notice)
+    painted = _painted(picture, planned, operations, format, _mark(operations, asides))
+    body = encode.encode(painted, format, operations, source.original.notice)
     return Rendered(
-        body, encode.CONTENT_TYPES[format], *picture.size, animated=original.frames > 1, transparent=transparent
+        body,
+        encode.CONTENT_TYPES[format],
+        *painted.size,
+        animated=source.original.frames > 1,
+        transparent=transparent,
     )
 
 
-def _decoded(original: Original, operations: Operations, planned: Plan) -> Source:
-    size = planned.size
-    box = planned.crop or (0, 0, *original.upright_size)
-    margin = 2 if operations.profile == "hq" else None
-    image, scale = decode(original, operations.page, decoder_scale((box[2] - box[0], box[3] - box[1]), size, margin))
-    return Source(image, scale)
+def _moving(original: Original, operations: Operations, format: str, asides: Asides) -> Rendered:
+    """Every frame as a still picture would be; gravity is found in the first."""
+    mark = _mark(operations, asides)
+    animation.check(original, plan(*original.upright_size, operations))
+    planned: Plan | None = None
+    transparent = False
+    frames: list[Image] = []
+    durations: list[int] = []
+    for image, duration in animation.images(original):
+        source = Source(original, [Level(image, (1.0, 1.0))])
+        planned = planned or _planned(source, operations, asides)
+        picture = source.picture(planned, hq=operations.profile == "hq")
+        transparent = transparent or paint.is_transparent(picture)
+        frames.append(_painted(picture, planned, operations, format, mark))
+        durations.append(duration)
+    body = animation.encode(frames, durations, original, operations, format)
+    return Rendered(body, encode.CONTENT_TYPES[format], *frames[0].size, animated=True, transparent=transparent)
 
 
-def _resized(source: Source, original: Original, planned: Plan, operations: Operations) -> Image:
-    """The planned part at the planned size, upright and in sRGB."""
-    box = as_stored(planned.crop or (0, 0, *original.upright_size), original.upright_size, original.orientation)
-    size = planned.size if original.orientation < 5 else (planned.size[1], planned.size[0])
-    small = resample(source.image, size, _area(box, source))
-    return upright(in_srgb(small, original.profile), original.orientation)
+def _planned(source: Source, operations: Operations, asides: Asides) -> Plan:
+    """The plan, once it is known where smart gravity and faces point."""
+    width, height = source.original.upright_size
+    planned = plan(width, height, operations)
+    if operations.gravity not in ("smart", "faces") or operations.fit != "cover" or planned.crop is None:
+        return planned
+    box = region(width, height, operations)
+    (wide, tall), (across, down) = extent(planned.crop), extent(box)
+    window = wide / across, tall / down
+    boxes = focus.within(asides.faces, (box[0] / width, box[1] / height, across / width, down / height))
+    found = focus.faces(boxes, window) if operations.gravity == "faces" else None
+    x, y = found or focus.smart(_thumbnail(source, box), window)
+    return plan(width, height, operations, ((box[0] + x * across) / width, (box[1] + y * down) / height))
 
 
-def _area(box: tuple[int, int, int, int], source: Source) -> Area:
-    left, top, right, bottom = (side * source.scale for side in box)
-    return left, top, min(right, source.image.width), min(bottom, source.image.height)
+def _thumbnail(source: Source, box: tuple[int, int, int, int]) -> Image:
+    small = Source(source.original, source.levels).part(box, focus.THUMBNAIL)
+    return paint.grounded(small, Operations(), opaque=True).convert("RGB")
 
 
-def _painted(picture: Image, planned: Plan, operations: Operations, format: str, *, mark: Image | None) -> Image:
+def _painted(picture: Image, planned: Plan, operations: Operations, format: str, mark: Image | None) -> Image:
     if "A" in picture.mode and not paint.is_transparent(picture):
         picture = picture.convert(picture.mode[:-1])
     opaque = format in OPAQUE
@@ -105,13 +164,14 @@ def _painted(picture: Image, planned: Plan, operations: Operations, format: str,
     )
 
 
-def _mark(operations: Operations, data: bytes | None) -> Image | None:
+def _mark(operations: Operations, asides: Asides) -> Image | None:
     """The watermark's picture: upright, sRGB, RGBA, no larger than it can be needed."""
-    if operations.watermark is None or data is None:
+    if operations.watermark is None:
         return None
+    data = asides.watermarks.get(operations.watermark.id)
+    if data is None:
+        raise ValueError("The operations ask for a watermark, and none was given.")
     mark = open_original(data)
-    largest = Operations(w=LARGEST_SIDE // paint.WATERMARK_SHARE, h=LARGEST_SIDE // paint.WATERMARK_SHARE)
-    planned = plan(*mark.upright_size, largest)
-    source = _decoded(mark, largest, planned)
-    with refusals():
-        return _resized(source, mark, planned, largest).convert("RGBA")
+    side = LARGEST_SIDE // paint.WATERMARK_SHARE
+    planned = plan(*mark.upright_size, Operations(w=side, h=side))
+    return decoded(mark, 0, [(planned, False)]).picture(planned).convert("RGBA")

@@ -1,0 +1,76 @@
+"""The pixels of an original, decoded once, and any part of them at any size."""
+
+from collections.abc import Sequence
+
+import msgspec
+from PIL.Image import Image
+
+from chalicelib.delivery import linear
+from chalicelib.delivery.geometry import Box, Plan, Point, Size, as_stored, extent
+from chalicelib.delivery.opening import Original, decode, refusals
+from chalicelib.delivery.resampling import decoder_scale, resample
+from chalicelib.pixels.color import in_srgb
+from chalicelib.pixels.upright import upright
+
+LADDER_MARGIN = 2  # a picture is made from a smaller copy than the decoded one if that has at least twice its size
+
+
+class Level(msgspec.Struct):
+    """The whole original, as stored, at one size. scale: width and height as fractions of the original's."""
+
+    image: Image
+    scale: Point
+
+
+class Source(msgspec.Struct):
+    """levels: the decoded pixels first, then smaller copies. keeps: whether there will be more of them."""
+
+    original: Original
+    levels: list[Level]
+    keeps: bool = False
+
+    def picture(self, planned: Plan, *, hq: bool = False) -> Image:
+        """The planned part at the planned size, upright, in sRGB: L, LA, RGB or RGBA."""
+        return self.part(planned.crop or (0, 0, *self.original.upright_size), planned.size, hq=hq)
+
+    def part(self, box: Box, size: Size, *, hq: bool = False) -> Image:
+        """box: in pixels of the upright original. Raises Unprocessable for samples of 32 bits."""
+        original = self.original
+        stored = as_stored(box, original.upright_size, original.orientation)
+        turned = size if original.orientation < 5 else (size[1], size[0])
+        level = self.levels[0] if hq else self._level(stored, turned)
+        with refusals():
+            small = resample(level.image, turned, _area(stored, level), linear.resize if hq else None)
+        if self.keeps and not hq and stored == (0, 0, *original.size):
+            self.levels.append(Level(small, (turned[0] / original.size[0], turned[1] / original.size[1])))
+        return upright(in_srgb(small, original.profile), original.orientation)
+
+    def _level(self, box: Box, size: Size) -> Level:
+        """The smallest that is large enough."""
+        wide, tall = extent(box)
+        enough = [
+            level
+            for level in self.levels[1:]
+            if wide * level.scale[0] >= LADDER_MARGIN * size[0] and tall * level.scale[1] >= LADDER_MARGIN * size[1]
+        ]
+        same = [level for level in self.levels[1:] if level.image.size == size and box == (0, 0, *self.original.size)]
+        return min(same or enough, key=lambda level: level.scale, default=self.levels[0])
+
+
+def decoded(original: Original, page: int, wanted: Sequence[tuple[Plan, bool]]) -> Source:
+    """Pixels enough for all that is wanted, and no more.
+
+    wanted: plans, and whether they are for profile hq, which takes a margin of 2 at any size.
+    """
+    scale = min(
+        decoder_scale(extent(planned.crop or (0, 0, *original.upright_size)), planned.size, 2 if hq else None)
+        for planned, hq in wanted
+    )
+    image, fraction = decode(original, page, scale)
+    return Source(original, [Level(image, (fraction, fraction))], keeps=len(wanted) > 1)
+
+
+def _area(box: Box, level: Level) -> tuple[float, float, float, float]:
+    across, down = level.scale
+    left, top, right, bottom = box
+    return left * across, top * down, min(right * across, level.image.width), min(bottom * down, level.image.height)
