@@ -38,18 +38,30 @@ class Ensured(msgspec.Struct, frozen=True):
 
 def ensure(wanted: Wanted, found: Found, now: float) -> Ensured:
     """The variant, stored. Raises Unavailable when another request has been making it for some seconds."""
+    stored = shelf.look(wanted.key)
+    return make_or_wait(wanted, found, now) if stored is None else Ensured(stored, made=False)
+
+
+def make_or_wait(wanted: Wanted, found: Found, now: float) -> Ensured:
+    """The same for a variant that was not there a moment ago."""
     for seconds in (*PATIENCE_SECONDS, 0):
-        stored = shelf.look(wanted.key)
-        if stored is not None:
-            return Ensured(stored, made=False)
         if shelf.lock(wanted.original, wanted.key, now):
             try:
-                return Ensured(make(wanted, found), made=True)
+                return _make_unless_made(wanted, found)
             finally:
                 shelf.unlock(wanted.original, wanted.key)
         time.sleep(seconds)
         now += seconds
+        stored = shelf.look(wanted.key)
+        if stored is not None:
+            return Ensured(stored, made=False)
     raise Unavailable("This variant is being made; try again in a moment.")
+
+
+def _make_unless_made(wanted: Wanted, found: Found) -> Ensured:
+    """Whoever held the lock before us may have made it between our look and our lock."""
+    stored = shelf.look(wanted.key)
+    return Ensured(make(wanted, found), made=True) if stored is None else Ensured(stored, made=False)
 
 
 def make(wanted: Wanted, found: Found) -> Stored:
@@ -116,7 +128,8 @@ def make_presets(account: str, image: str, now: float) -> None:
         found = originals.find(original)
         each = [of_preset(wish, original, found.version, format) for wish in wishes for format in wish.formats()]
         missing = [wanted for wanted in each if shelf.look(wanted.key) is None]
-        _make_all([wanted for wanted in missing if shelf.lock(original, wanted.key, now)], found)
+        if ours := [wanted for wanted in missing if shelf.lock(original, wanted.key, now)]:
+            _make_all(ours, found)
     except ProofsheetError as refusal:
         # Deleted, or an original that cannot be shown so: whoever asks for such a variant is told.
         log.info("presets not made", image=image, reason=refusal.message)
@@ -127,7 +140,7 @@ def _make_all(wanted: list[Wanted], found: Found) -> None:
 
     try:
         data = originals.read(found)
-        rendered = ladder(data, [(each.operations, each.format) for each in wanted]) if wanted else []
+        rendered = ladder(data, [(each.operations, each.format) for each in wanted])
         for each, variant in zip(wanted, rendered, strict=True):
             shelf.put(each.key, variant)
             take_back_if_deleted(each)

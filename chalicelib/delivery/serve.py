@@ -23,7 +23,7 @@ import msgspec
 
 from chalicelib import contract, log
 from chalicelib.delivery import keys, links, negotiation, originals, presets, shelf, signature
-from chalicelib.delivery.making import Ensured, Wanted, ensure, of_preset
+from chalicelib.delivery.making import Ensured, Wanted, ensure, make_or_wait, of_preset
 from chalicelib.delivery.originals import Found
 from chalicelib.delivery.shelf import Stored
 from chalicelib.delivery.variant import (
@@ -111,7 +111,7 @@ def by_signature(variant: Variant, visit: Visit) -> Outcome:
         return to_version(links.signed(with_version(variant, found.version)))
     if variant.format == AUTO:
         return by_accept(lambda format: wanted_by(links.signed(with_format(variant, format))), found, visit)
-    return answer(wanted_by(variant), ensure(wanted_by(variant), found, visit.now), visit)
+    return answer(wanted_by(variant), make_or_wait(wanted_by(variant), found, visit.now), visit)
 
 
 def wanted_by(variant: Variant) -> Wanted:

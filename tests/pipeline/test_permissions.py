@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib import accounts, auth, aws, contract, ranking
+from chalicelib.delivery import keys, links, making, presets, serve
+from chalicelib.errors import NotFound
 from chalicelib.images import gallery, lifecycle, record, removal, slots, sweep
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
@@ -50,6 +52,17 @@ class GuardedWorld(World):
         with self.guard.running("sweep_standing"):
             sweep.sweep(self.now)
 
+    def unlink_before(self, operation: str, image: str) -> None:
+        """The original goes just before the next request of that name."""
+
+        def on_call(_service: str, name: str, when: str) -> None:
+            if name == operation and when == "before":
+                self.emulator.on_call = lambda *_: None
+                key = record.original_key(ACCOUNT, image)
+                super(GuardedWorld, self).client("s3").delete_object(Bucket=settings().media_bucket, Key=key)
+
+        self.emulator.on_call = on_call
+
     def delete_before(self, operation: str, image: str) -> None:
         """The image is deleted behind the next handler's back, just before its request of that name."""
 
@@ -69,6 +82,7 @@ def world(emulator, make_world, monkeypatch):
     make_world(0)
     world = GuardedWorld(emulator)
     world.guard = Guard()
+    keys._kept.clear()
     monkeypatch.setattr(aws, "client", world.client)
     return world
 
@@ -138,6 +152,32 @@ def delete_in_the_middle(world, scored, photo):
     handle_next(world, "uploaded")
 
 
+def ask(world, key, **query):
+    return serve.resize(contract.ResizeQuery(key=key, **query), "image/avif,image/webp", "", world.now)
+
+
+def deliver_variants(world, mine, image, photo):
+    """Every way of asking for a variant, and photos deleted while theirs are made."""
+    presets.put(mine, "tile", contract.NewPreset(operations="w20", at_upload=True))
+    presets.page(mine, contract.PresetQuery())
+    for options in ({"format": "jpg"}, {"format": "jpg", "expires_in": 60}, {"format": "auto"}):
+        key = links.create(mine, contract.NewUrl(source=image, operations="w30", **options), world.now).key
+        ask(world, key)
+        ask(world, key, inline=1)
+    keys.show(ACCOUNT)
+    [before_put, while_presets] = new_images(world, 2)
+    world.upload(ACCOUNT, before_put, photo, told=False)
+    key = links.create(mine, contract.NewUrl(source=before_put, format="jpg"), world.now).key
+    world.unlink_before("PutObject", before_put)
+    with pytest.raises(NotFound):
+        ask(world, key)
+    world.upload(ACCOUNT, while_presets, photo, told=False)
+    world.unlink_before("PutObject", while_presets)
+    with world.guard.running("make_presets"):
+        making.make_presets(ACCOUNT, while_presets, world.now)
+    presets.delete(mine, "tile")
+
+
 def delete_in_a_sweep(world, photo):
     """The same under the sweeper's hands, twice: with the slot still there, and with the slot gone."""
     for operation in ("PutObject", "HeadObject"):
@@ -158,6 +198,7 @@ def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_ph
     lose_what_can_be_lost(world, mine, small_photos[0])
     delete_in_the_middle(world, images[0], small_photos[1])
     delete_in_a_sweep(world, small_photos[0])
+    deliver_variants(world, mine, images[1], small_photos[0])
     removal.delete(mine, images[1])
     assert world.guard.denied == []
     assert needless(world.guard) == {}
