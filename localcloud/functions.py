@@ -133,7 +133,7 @@ class InvokeHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - named by http.server
+    def log_message(self, format: str, *arguments: Any) -> None:
         """Handlers log for themselves."""
 
 

@@ -6,6 +6,8 @@
 |                 | ANY methods are ignored, and MOCK integrations lose their answers:      |                          |
 |                 | corrupt images, errors in AWS's words, preflights without CORS          |                          |
 | mock_context    | a mock's header from the context, such as the request id, is its name   | no issue found (2026-11) |
+| first_type      | a client without Accept gets a picture as the base64 that the function  | no issue found (2026-11) |
+|                 | answered, and its body without Content-Type goes as broken text         |                          |
 | update_in_place | a changed document gives the API another id, so its address changes     | known to its authors     |
 | limits          | a body over 10 MB reaches the function                                  | no issue found (2026-11) |
 
@@ -26,6 +28,7 @@ IMPORTED = ("_resources", "_authorizers_v1", "_models", "_gateway_responses")
 def install() -> None:
     whole_import()
     mock_context()
+    first_type()
     update_in_place()
     limits()
 
@@ -92,6 +95,18 @@ def mock_context() -> None:
         return status, {name: known.get(value, value) for name, value in headers.items()}, body
 
     gateway._invoke_mock_v1 = invoked  # noqa: SLF001
+
+
+def first_type() -> None:
+    """What names no type is application/json to the gateway, which the binary type */* takes like any other."""
+    from ministack.services import apigateway_v1 as gateway
+
+    matches = gateway._media_type_matches  # noqa: SLF001
+
+    def matched(media_type: str | None, binary_types: list[str]) -> bool:
+        return bool(matches(media_type or "application/json", binary_types))
+
+    gateway._media_type_matches = matched  # noqa: SLF001
 
 
 def update_in_place() -> None:

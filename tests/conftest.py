@@ -38,6 +38,7 @@ class DeployedCloud:
     """A deployed stage, as `python -m tools.deploy` noted it in outputs.json."""
 
     base_url: str
+    site_url: str
     env: dict[str, str]
     outputs: dict[str, str]
 

@@ -30,6 +30,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud import website
 from tools import stages
 from tools.stages import Stage, StageError, code, one_line, say
 from tools.waiting import Events, explained, settled
@@ -271,6 +272,8 @@ def _template_url(stage: Stage, package: Package) -> str:
 def _parameters(stage: Stage, package: Package, given: dict[str, str]) -> list[dict[str, Any]]:
     """Ours and the given ones; the stack keeps the others that it was given before."""
     own = {"Stage": stage.name, "BundleBucket": stage.deployment_bucket, "BundleKey": package.bundle_key}
+    if stage.endpoint:  # where no name of a website leads to the emulator
+        own["SiteUrl"] = website.address(stage.endpoint, stage.site_bucket)
     values = {name: value for name, value in {**own, **given}.items() if name in package.takes}
     before = {parameter["ParameterKey"] for parameter in (stage.describe() or {}).get("Parameters", [])}
     kept = (before & set(package.takes)) - values.keys()

@@ -3,8 +3,9 @@
 After the stage's name has been typed (or --yes), empties the stack's buckets of every version, deletes the stack, the
 log groups that Lambda and API Gateway made, and last the deployment bucket, which remembers what is still to be
 removed: a destroy that was interrupted is taken up by the same command. What the template keeps on purpose
-(DeletionPolicy: Retain) is named and kept, and so counted as left over. A stage whose parameter Protected is true is
-refused before anything is touched.
+(DeletionPolicy: Retain) is named and kept, and so counted as left over. The signing secret goes at once, without weeks
+in which it could be restored: CloudFormation deletes secrets so, and its name is free again. A stage whose parameter
+Protected is true is refused before anything is touched.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _of_stack(stage: Stage) -> Iterable[Thing]:
     for page in stage.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"]):
         for resource in page["StackResourceSummaries"]:
             if name := resource.get("PhysicalResourceId"):
-                yield Thing(resource["ResourceType"], name)
+                yield leftovers.thing(resource["ResourceType"], name)
 
 
 def _remember(stage: Stage, things: list[Thing]) -> None:

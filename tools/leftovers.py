@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tools.stages import Stage
 
 LOG_GROUP = "AWS::Logs::LogGroup"
+SIGNING = "AWS::SecretsManager::Secret"
 
 
 class Thing(NamedTuple):
@@ -18,6 +19,13 @@ class Thing(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind.removeprefix('AWS::')} {self.name}"
+
+
+def thing(kind: str, name: str) -> Thing:
+    """A secret goes by its name: CloudFormation calls it by an ARN that ends in six letters of chance."""
+    if kind == SIGNING and name.startswith("arn:"):
+        name = name.rpartition(":")[2].rpartition("-")[0]
+    return Thing(kind, name)
 
 
 def log_groups(thing: Thing) -> list[Thing]:
@@ -76,5 +84,7 @@ LISTS: dict[str, Lister] = {
     "AWS::IAM::Role": _pages("iam", "list_roles", "Roles[].RoleName"),
     "AWS::CloudWatch::Alarm": _pages("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
     "AWS::Cognito::UserPool": _pages("cognito-idp", "list_user_pools", "UserPools[].Id", MaxResults=60),
+    # A secret that only waits for its end keeps its name from the next stage, too.
+    SIGNING: _pages("secretsmanager", "list_secrets", "SecretList[].Name", IncludePlannedDeletion=True),
     LOG_GROUP: _pages("logs", "describe_log_groups", "logGroups[].logGroupName"),
 }

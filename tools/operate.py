@@ -1,14 +1,18 @@
 """Keep a stage going: python -m tools.operate COMMAND --stage x [--endpoint URL]
 
-| command   | does                                                                                    |
-|-----------|-----------------------------------------------------------------------------------------|
-| status    | how many messages wait, are being worked on, and lie in each dead-letter queue          |
-| redrive   | moves dead letters back to their queues, to be tried again                              |
-| replay    | sends the events that no function could handle to their functions once more             |
-| reprocess | asks for the properties of images again: --state failed (the default) or ready; needs   |
-|           | --url and --key (or PROOFSHEET_URL and PROOFSHEET_API_KEY), and works on that account   |
+| command             | does                                                                                    |
+|---------------------|-----------------------------------------------------------------------------------------|
+| status              | how many messages wait, are being worked on, and lie in each dead-letter queue          |
+| redrive             | moves dead letters back to their queues, to be tried again                              |
+| replay              | sends the events that no function could handle to their functions once more             |
+| reprocess           | asks for the properties of images again: --state failed (the default) or ready; needs   |
+|                     | --url and --key (or PROOFSHEET_URL and PROOFSHEET_API_KEY), and works on that account   |
+| rotate-signing      | signs addresses with a new secret from now on; the one before stays valid until the     |
+|                     | next rotation, so the second in a row ends every address in old pages                   |
+| signing-key ACCOUNT | prints what the account's own server signs with, as JSON: a secret of that account      |
 
-Every handler is safe to run twice, so all of this is too. The last line of redrive, replay and reprocess is a count.
+Every handler is safe to run twice, so all of the first four is too. The last line of redrive, replay and reprocess is a
+count.
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chalicelib import contract
+from chalicelib.delivery import signature
 from tools import stages
 from tools.stages import Stage, StageError, say
 
@@ -31,7 +37,9 @@ DEPTHS = {"ApproximateNumberOfMessages": "waiting", "ApproximateNumberOfMessages
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = stages.parser(__doc__)
-    parser.add_argument("command", choices=("status", "redrive", "replay", "reprocess"))
+    commands = ("status", "redrive", "replay", "reprocess", "rotate-signing", "signing-key")
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("account", nargs="?", help="whose key, for signing-key")
     parser.add_argument("--state", choices=("failed", "ready"), default="failed")
     parser.add_argument("--url", default=os.environ.get("PROOFSHEET_URL"))
     parser.add_argument("--key", default=os.environ.get("PROOFSHEET_API_KEY"))
@@ -50,6 +58,10 @@ def operate(options: argparse.Namespace) -> None:
             print(replay(stage))
         case "reprocess":
             print(reprocess(options.url, options.key, options.state))
+        case "rotate-signing":
+            rotate_signing(stage)
+        case "signing-key":
+            print(json.dumps(signing_key(stage, options.account or "")))
 
 
 def status(stage: Stage) -> None:
@@ -122,6 +134,35 @@ def reprocess(base_url: str | None, key: str | None, state: contract.State) -> i
         else:
             asked += 1
     return asked
+
+
+def rotate_signing(stage: Stage) -> None:
+    """Add a new secret, and forget all but the one that it follows."""
+    from secrets import token_hex
+
+    rotated = signature.rotate(key_ring(stage), token_hex(32))
+    stage.client("secretsmanager").put_secret_value(SecretId=stage.signing_secret, SecretString=rotated)
+    ring = signature.KeyRing.read(rotated)
+    before = ", ".join(sorted(ring.secrets.keys() - {ring.current}))
+    say(f"Key {ring.current} signs as soon as the functions read it, within minutes; {before} stays valid as well.")
+
+
+def signing_key(stage: Stage, account: str) -> dict[str, str]:
+    """The account's key id and key. Raises StageError."""
+    if not re.fullmatch("a[a-z2-7]{16}", account):
+        raise StageError(f"signing-key needs an account's id, such as a234567abcdefghij, not {account!r}.")
+    ring = signature.KeyRing.read(key_ring(stage))
+    key = signature.account_key(ring.secrets[ring.current], account)
+    return {"account": account, "key_id": ring.current, "account_key": key}
+
+
+def key_ring(stage: Stage) -> str:
+    """The signing secret as it is stored. Raises StageError."""
+    secrets = stage.client("secretsmanager")
+    try:
+        return str(secrets.get_secret_value(SecretId=stage.signing_secret)["SecretString"])
+    except secrets.exceptions.ResourceNotFoundException as error:
+        raise StageError(f"The stage {stage.name} has no secret {stage.signing_secret}: is it deployed?") from error
 
 
 def messages(stage: Stage, queue: str) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,8 @@
 |-------------------|---------------------------------------|----------------------------------------------------|
 | stack             | proofsheet-{stage}                    | everything that the template makes                 |
 | deployment bucket | proofsheet-{stage}-deploy-{account}   | bundles and templates under their digests          |
+| site bucket       | proofsheet-{stage}-site-{account}     | variants of images                                 |
+| signing secret    | proofsheet-{stage}-signing            | what addresses of variants are signed with         |
 | build/{stage}/    | template.json, bundle.zip             | what `python -m tools.package --stage` left        |
 | build/{stage}/    | outputs.json                          | where the stage is, for clients                    |
 
@@ -137,16 +139,27 @@ class Stage:
             return f"{self.endpoint.rstrip('/')}/restapis/{outputs['RestAPIId']}/api/_user_request_"
         return outputs["EndpointURL"].rstrip("/")
 
+    @property
+    def site_bucket(self) -> str:
+        return f"proofsheet-{self.name}-site-{self.account}"
+
+    @property
+    def signing_secret(self) -> str:
+        return f"proofsheet-{self.name}-signing"
+
     def write_outputs(self, outputs: dict[str, str]) -> None:
         """Leave a note for clients, in the shape of the local cloud's env.json."""
         env = {
             "PROOFSHEET_STAGE": self.name,
+            "PROOFSHEET_SITE_BUCKET": self.site_bucket,
+            "PROOFSHEET_SITE_URL": outputs["SiteUrl"],
+            "PROOFSHEET_SIGNING_SECRET": self.signing_secret,
             "PROOFSHEET_USER_POOL": outputs["UserPool"],
             "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
             "AWS_DEFAULT_REGION": self.region,
             **({"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}),
         }
-        note = {"base_url": self.base_url(outputs), "env": env, "outputs": outputs}
+        note = {"base_url": self.base_url(outputs), "site_url": outputs["SiteUrl"], "env": env, "outputs": outputs}
         self.folder.mkdir(parents=True, exist_ok=True)
         self.outputs_file.write_text(json.dumps(note, indent=2) + "\n")
 

@@ -28,9 +28,17 @@ FUNCTION = {
         "Code": {"S3Bucket": {"Ref": "BundleBucket"}, "S3Key": {"Ref": "BundleKey"}},
     },
 }
-RESOURCES = {"MediaBucket": BUCKET, "Queue": QUEUE, "Function": FUNCTION}
+SITE = {
+    "Type": "AWS::S3::Bucket",
+    "Properties": {"BucketName": {"Fn::Sub": "proofsheet-${Stage}-site-${AWS::AccountId}"}},
+}
+SECRET = {
+    "Type": "AWS::SecretsManager::Secret",
+    "Properties": {"Name": {"Fn::Sub": "proofsheet-${Stage}-signing"}, "SecretString": '{"current":"1","1":"first"}'},
+}
+RESOURCES = {"MediaBucket": BUCKET, "SiteBucket": SITE, "SigningSecret": SECRET, "Queue": QUEUE, "Function": FUNCTION}
 # As many as the note for clients needs.
-OUTPUTS = ("RestAPIId", "UserPool", "UserPoolClient")
+OUTPUTS = ("RestAPIId", "SiteUrl", "UserPool", "UserPoolClient")
 
 
 def template(resources: dict[str, object] | None = None) -> dict[str, object]:

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from chalicelib.delivery import signature
 from tests.deployed.conftest import BUCKET, RESOURCES
 from tools import deploy as deploying
 from tools import destroy as destroying
+from tools import leftovers, operate
 from tools.deploy import deploy
 from tools.destroy import destroy
 from tools.stages import Stage, StageError
@@ -48,6 +50,7 @@ def fill(stage):
     stage.s3.put_object(Bucket=bucket, Key="b", Body=b"x")
     stage.s3.delete_object(Bucket=bucket, Key="b")
     stage.s3.create_multipart_upload(Bucket=bucket, Key="c")
+    stage.s3.put_object(Bucket=stage.site_bucket, Key="v/1", Body=b"x")
 
 
 def test_a_deployed_stage_runs_its_bundle_and_tells_where_it_is(stage):
@@ -123,7 +126,44 @@ def test_destroy_leaves_nothing(stage):
     logs = stage.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/proofsheet-{stage.name}-")
     assert (status(stage), logs["logGroups"]) == (None, [])
     assert not {name for name in buckets(stage) if name.startswith(f"proofsheet-{stage.name}-")}
+    assert stage.signing_secret not in secrets(stage)
     assert not stage.outputs_file.exists()
+
+
+def secrets(stage):
+    """Those that are to be deleted later included."""
+    pages = stage.client("secretsmanager").get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+    return [secret["Name"] for page in pages for secret in page["SecretList"]]
+
+
+def test_a_destroyed_stage_can_be_made_again(stage):
+    deploy(stage)
+    destroy(stage, confirmed=True)
+    deploy(stage)
+    assert stage.signing_secret in secrets(stage)
+
+
+def test_a_secret_that_only_waits_for_its_end_is_left_over(stage):
+    deploy(stage)
+    stage.client("secretsmanager").delete_secret(SecretId=stage.signing_secret, RecoveryWindowInDays=7)
+    secret = leftovers.thing(leftovers.SIGNING, stage.signing_secret)
+    assert leftovers.find(stage, [secret]) == [secret]
+
+
+def test_a_secret_goes_by_its_name(stage):
+    arn = f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{stage.signing_secret}-a1B2c3"
+    assert leftovers.thing(leftovers.SIGNING, arn) == leftovers.thing(leftovers.SIGNING, stage.signing_secret)
+
+
+def test_an_emulators_site_is_where_the_emulator_shows_it(stage):
+    path = stage.folder / "template.json"
+    template = json.loads(path.read_text())
+    template["Parameters"]["SiteUrl"] = {"Type": "String", "Default": ""}
+    template["Outputs"]["SiteUrl"]["Value"] = {"Ref": "SiteUrl"}
+    path.write_text(json.dumps(template))
+    deploy(stage)
+    note = json.loads(stage.outputs_file.read_text())
+    assert note["site_url"] == note["env"]["PROOFSHEET_SITE_URL"] == f"{stage.endpoint}/_website/{stage.site_bucket}"
 
 
 def test_stages_whose_names_begin_alike_do_not_touch_each_other(stage, endpoint, package):
@@ -234,3 +274,64 @@ def test_a_stage_that_is_not_packaged_names_the_command(stage, capsys):
 def test_an_unknown_parameter_is_refused(stage, parameter, capsys):
     assert deploying.main(arguments(stage, "--parameter", parameter)) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# The signing secret
+
+
+ACCOUNT = "a234567abcdefghij"
+
+
+@pytest.fixture
+def operator(stage, capsys):
+    """operator("signing-key", ...): exit code, output and errors of the operator's command on the deployed stage."""
+    deploy(stage)
+
+    def run(*words):
+        capsys.readouterr()
+        code = operate.main([*words, "--stage", stage.name, "--endpoint", stage.endpoint])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_an_account_is_told_the_key_that_its_addresses_are_verified_with(operator, stage):
+    code, told, _ = operator("signing-key", ACCOUNT)
+    ring = signature.KeyRing("1", {"1": "first"})
+    assert code == 0
+    assert json.loads(told) == {
+        "account": ACCOUNT,
+        "key_id": "1",
+        "account_key": signature.account_key("first", ACCOUNT),
+    }
+    assert signature.KeyRing.read(operate.key_ring(stage)) == ring
+
+
+def test_a_rotation_keeps_the_key_before_it_and_no_older_one(operator, stage):
+    operator("rotate-signing")
+    first = signature.KeyRing.read(operate.key_ring(stage))
+    assert (first.current, first.secrets["1"], len(first.secrets["2"])) == ("2", "first", 64)
+    operator("rotate-signing")
+    second = signature.KeyRing.read(operate.key_ring(stage))
+    assert (second.current, set(second.secrets)) == ("3", {"2", "3"})
+    assert second.secrets["2"] == first.secrets["2"] != second.secrets["3"]
+    assert json.loads(operator("signing-key", ACCOUNT)[1])["key_id"] == "3"
+
+
+def test_a_rotation_shows_no_secret(operator, stage):
+    _, told, errors = operator("rotate-signing")
+    secrets = signature.KeyRing.read(operate.key_ring(stage)).secrets.values()
+    assert not [secret for secret in secrets if secret in told + errors]
+
+
+@pytest.mark.parametrize("words", [["signing-key"], ["signing-key", "nobody"]])
+def test_a_key_of_no_account_is_refused_in_one_line(operator, words):
+    code, told, errors = operator(*words)
+    assert (code, told) == (1, "")
+    assert "needs an account's id" in errors
+
+
+def test_a_stage_without_a_secret_is_named(stage, capsys):
+    for words in (["rotate-signing"], ["signing-key", ACCOUNT]):
+        assert operate.main([*words, "--stage", stage.name, "--endpoint", stage.endpoint]) == 1
+        assert f"has no secret {stage.signing_secret}" in capsys.readouterr().err

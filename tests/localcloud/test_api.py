@@ -46,6 +46,15 @@ def test_head_is_answered_without_a_body(url):
         assert session.get(f"{url}/version").status_code == 200
 
 
+def test_head_of_a_route_that_takes_it_has_its_headers_and_no_body(url):
+    with requests.Session() as session:
+        head = session.head(f"{url}/picture")
+        get = session.get(f"{url}/picture")
+    assert (head.status_code, head.headers["ETag"], head.content) == (200, '"1"', b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"] == "256"
+    assert get.content == bytes(range(256))
+
+
 def test_a_refusal_of_the_authorizer_has_the_form_of_every_error(url):
     assert_refused(call("GET", f"{url}/secret"), 401, "unauthorized")
     assert_refused(call("GET", f"{url}/secret", headers={"Authorization": "x"}), 403, "forbidden")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import time
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -18,7 +20,7 @@ from tests.localcloud.conftest import eventually
 
 # The one function of these tests: what it tells of its process is what a handler could find out in Lambda.
 CODE = """
-import importlib.util, json, os, sys, time
+import base64, importlib.util, json, os, sys, time
 
 def handler(event, context):
     time.sleep(event.get("sleep", 0))
@@ -28,7 +30,13 @@ def handler(event, context):
         "file": os.path.realpath(__file__),
         "process": os.getpid(),
     }
+
+def picture(event, context):
+    headers = {"Content-Type": "image/jpeg", "ETag": '"1"', "X-Body": str(event["isBase64Encoded"])}
+    body = base64.b64encode(bytes(range(256))).decode()
+    return {"statusCode": 200, "headers": headers, "body": body, "isBase64Encoded": True}
 """
+PICTURE = bytes(range(256))
 ERROR = {"responseTemplates": {"application/json": '{"error":{"code":"not_found"}}'}, "statusCode": "404"}
 ORIGIN = {"method.response.header.Access-Control-Allow-Origin": "'*'"}
 
@@ -41,16 +49,16 @@ def endpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def functions(endpoint):
-    """Two functions, `one` and `two`, of the same code."""
+    """Two functions, `one` and `two`, of the same code, and `picture`, which answers a gateway."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("probe.py", CODE)
-    for name in ("one", "two"):
+    for name, handler in {"one": "handler", "two": "handler", "picture": "picture"}.items():
         client("lambda", endpoint).create_function(
             FunctionName=name,
             Runtime="python3.12",
             Role="arn:aws:iam::000000000000:role/any",
-            Handler="probe.handler",
+            Handler=f"probe.{handler}",
             Code={"ZipFile": buffer.getvalue()},
             Environment={"Variables": {"OWN": "1"}},
         )
@@ -210,6 +218,47 @@ def test_mock_context_a_header_carries_the_request_id(endpoint, deploy_api):
 def test_whole_import_keeps_the_binary_types(endpoint, deploy_api):
     api = client("apigateway", endpoint).get_rest_api(restApiId=deploy_api(document()))
     assert api["binaryMediaTypes"] == ["*/*"]
+
+
+@pytest.fixture
+def picture(endpoint, deploy_api, functions):
+    """picture(method, headers): the answer to a request with these headers and none of the client's own."""
+    uri = (
+        f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn('lambda', 'function:picture')}/invocations"
+    )
+    proxy = {"x-amazon-apigateway-integration": {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}}
+    api = deploy_api(document(**{"/picture": dict.fromkeys(("get", "head", "post"), proxy)}))
+
+    def ask(method="GET", body=None, **headers):
+        connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
+        url = address("", api, "/picture")
+        try:
+            connection.putrequest(method, url, skip_accept_encoding=True)
+            for name, value in {**headers, **({"Content-Length": len(body)} if body else {})}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read()
+        finally:
+            connection.close()
+
+    return ask
+
+
+def test_first_type_a_picture_arrives_intact_whatever_is_accepted(picture):
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "image/avif,image/webp,*/*;q=0.8"}, {"Accept": "image/*"}):
+        status, told, body = picture(**headers)
+        assert (status, told["Content-Type"], body) == (200, "image/jpeg", PICTURE)
+
+
+def test_first_type_a_body_of_no_type_is_binary(picture):
+    assert picture("POST", b"\xff")[1]["X-Body"] == "True"
+
+
+def test_head_of_a_picture_has_its_headers_and_no_body(picture):
+    for headers in ({}, {"Accept": "*/*"}):
+        status, told, body = picture("HEAD", **headers)
+        assert (status, told["Content-Type"], told["ETag"], body) == (200, "image/jpeg", '"1"', b"")
 
 
 def test_update_in_place_a_changed_document_keeps_the_address(endpoint, deploy_api):

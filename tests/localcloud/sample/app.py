@@ -9,7 +9,7 @@ import time
 import uuid
 
 import boto3
-from chalice import AuthResponse, Chalice
+from chalice import AuthResponse, Chalice, Response
 
 app = Chalice(app_name="sample")
 STAGE = os.environ["PROOFSHEET_STAGE"]
@@ -53,6 +53,11 @@ def version():
 @app.route("/echo", methods=["POST"], content_types=["application/json", "image/png"])
 def echo():
     return {"bytes": len(app.current_request.raw_body), "id": app.current_request.headers.get("x-id")}
+
+
+@app.route("/picture", methods=["GET", "HEAD"])
+def picture():
+    return Response(bytes(range(256)), headers={"Content-Type": "image/jpeg", "ETag": '"1"'})
 
 
 @app.route("/secret", authorizer=deny)
