@@ -12,7 +12,9 @@ import app
 GUARDED = [endpoint for endpoint in app.api.endpoints if endpoint.access != "open"]
 # The routes that name a thing of an account.
 NAMED = [endpoint for endpoint in GUARDED if "{" in endpoint.path]
-EXAMPLES = {"/images/{image}/process": {"properties": ["color"]}}
+EXAMPLES = {"/images/{image}/process": {"properties": ["color"]}, "/presets/{name}": {"operations": "w10"}}
+# Whoever puts something under a name puts it into an account of their own.
+FOREIGN = [endpoint for endpoint in NAMED if endpoint.method != "PUT"]
 
 
 def named(endpoint) -> str:
@@ -38,8 +40,15 @@ def test_every_guarded_route_refuses_who_brings_no_valid_token(cloud, endpoint, 
 
 
 @pytest.fixture(scope="module")
-def things(member, scored):
+def foreign_admin(new_caller):
+    """Admin of an account that owns nothing."""
+    return new_caller("admin")
+
+
+@pytest.fixture(scope="module")
+def things(member, new_caller, scored):
     """One of everything that an account can own, by the name of its path parameter."""
+    assert new_caller("admin")("PUT", "/presets/theirs", {}).status_code == 200
     api_key = member("POST", "/api-keys", {"name": "mine"}).json()["id"]
     write_key = member("POST", "/write-keys", {}).json()["key"]
     ranking = member("POST", "/rankings", {"images": scored[:2]}).json()["id"]
@@ -48,26 +57,33 @@ def things(member, scored):
         "/write-keys/{key}": write_key,
         "/images/{image}": scored[0],
         "/images/{image}/process": scored[0],
+        "/presets/{name}": "theirs",
         "/rankings/{identifier}": ranking,
     }
 
 
-@pytest.mark.parametrize("endpoint", NAMED, ids=named)
-def test_another_accounts_thing_is_as_if_it_did_not_exist(stranger, things, endpoint):
+@pytest.mark.parametrize("endpoint", FOREIGN, ids=named)
+def test_another_accounts_thing_is_as_if_it_did_not_exist(foreign_admin, things, endpoint):
     path = re.sub(r"{\w+}", things[endpoint.path], endpoint.path)
-    answer = stranger(endpoint.method, path, EXAMPLES.get(endpoint.path))
+    answer = foreign_admin(endpoint.method, path, EXAMPLES.get(endpoint.path))
     assert is_error(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in GUARDED if endpoint.access == "admin"], ids=named)
+def test_an_admins_route_is_forbidden_to_members(member, endpoint):
+    path = re.sub(r"{\w+}", "name", endpoint.path)
+    assert is_error(member(endpoint.method, path, EXAMPLES.get(endpoint.path)), 403, "forbidden")
 
 
 @pytest.mark.parametrize("endpoint", NAMED, ids=named)
 @pytest.mark.parametrize("name", ["x" * 3000, "%F0%9F%98%80", "a%2Fimage%2Fb", "%00"])
-def test_a_name_that_nothing_can_have_is_not_found(member, endpoint, name):
-    answer = member(endpoint.method, re.sub(r"{\w+}", name, endpoint.path), EXAMPLES.get(endpoint.path))
+def test_a_name_that_nothing_can_have_is_not_found(foreign_admin, endpoint, name):
+    answer = foreign_admin(endpoint.method, re.sub(r"{\w+}", name, endpoint.path), EXAMPLES.get(endpoint.path))
     assert is_error(answer, 404, "not_found")
 
 
 def test_lists_show_only_what_is_ones_own(stranger, things):
-    for path in ("/images", "/rankings", "/api-keys", "/write-keys"):
+    for path in ("/images", "/rankings", "/api-keys", "/write-keys", "/presets"):
         assert stranger("GET", path).json() == {"items": [], "next": None}
 
 

@@ -364,7 +364,7 @@ def test_auto_never_stores_one_format_under_anothers_key(member, photo):
 
 
 def test_an_animation_stays_one_and_transparency_too(member):
-    frames = [Image.new("P", (40, 30), color) for color in (1, 2, 3)]
+    frames = [Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
     moving = uploaded(member, buffer.getvalue(), "image/gif")
