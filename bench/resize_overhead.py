@@ -53,13 +53,16 @@ class Missing(Exception):
 def canned(request: Any, **_: Any) -> Any:
     """The answer of an UpdateItem whose condition held, as it comes from the wire."""
     from botocore.awsrequest import AWSResponse
+    from botocore.compat import HTTPHeaders
 
     class Raw(io.BytesIO):
         def stream(self, *_: Any, **__: Any) -> Any:
             yield self.read()
 
     body = b'{"Attributes": {}, "ConsumedCapacity": {"CapacityUnits": 1.0, "TableName": "t"}}'
-    return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.0"}, Raw(body))
+    headers = HTTPHeaders()
+    headers["Content-Type"] = "application/x-amz-json-1.0"
+    return AWSResponse(request.url, 200, headers, Raw(body))
 
 
 def event(key: str) -> dict[str, Any]:

@@ -215,6 +215,11 @@ class Client:
         """Ask for all properties of an image again."""
         return self._api.call("POST", f"/images/{image}/process", contract.Accepted, {})
 
+    def address(self, source: str, operations: str, format: str) -> str:
+        """The signed URL of an image or source original at a size."""
+        body = {"source": source, "operations": operations, "format": format}
+        return self._api.call("POST", "/urls", contract.Url, body).url
+
     def ranking(self, ranking: str) -> contract.Ranking:
         return self._api.call("GET", f"/rankings/{ranking}", contract.Ranking)
 

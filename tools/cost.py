@@ -1,9 +1,9 @@
 """What it costs: python -m tools.cost
 
-Ranks the photos that come with scikit-image in a local cloud of its own, adds up what every invocation logged
-(processor time, AWS requests, DynamoDB units, bytes of log), and prices that with tools/prices.json. Prints dollars per
-1,000 photos ranked and for an idle month, beside the same work on servers that always run. The last line is one JSON
-object.
+Ranks the photos that come with scikit-image in a local cloud of its own and asks for each at three sizes, adds up what
+every invocation logged (processor time, AWS requests, DynamoDB units, bytes of log), and prices that with
+tools/prices.json. Prints dollars per 1,000 photos ranked, per 1,000 variants made, per million views of stored ones and
+for an idle month, beside the same work on servers that always run. The last line is one JSON object.
 
 A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
 """
@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import yaml
 
 ROOT = Path(__file__).parent.parent
 PRICES = json.loads((Path(__file__).parent / "prices.json").read_text())
 REQUEST_MS = 10
+WIDTHS = (320, 800, 1600)
 COLD_START_SHARE = 0.01  # of invocations; each lasts COLD_START_MS longer
 COLD_START_MS = 1500
 MINUTES_A_MONTH = 43_800
@@ -118,6 +120,7 @@ def idle_month(sweep: Usage, metrics: int) -> dict[str, float]:
         "polls": polled * POLLS_A_MONTH_AND_QUEUE * PRICES["sqs"]["request"],
         "alarms": alarms * PRICES["alarm"]["month"],
         "metrics": metrics * PRICES["metric"]["month"],
+        "secret": PRICES["secret"]["month"],
     }
     return {**dollars, "total": sum(dollars.values())}
 
@@ -148,20 +151,39 @@ def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
     return sum(count for request, count in requests.items() if request.endswith(endings))
 
 
-def run(photos: list[Path]) -> tuple[Usage, Usage]:
-    """What ranking these photos used, and what a few runs of the idle sweeper used."""
+@dataclass
+class Spent:
+    """What each part of a run used: ranking the photos, making variants of them, a few idle sweeps."""
+
+    ranked: Usage
+    resized: Usage
+    swept: Usage
+
+
+def run(photos: list[Path]) -> Spent:
     from localcloud.run import Ports, cloud
     from tools.client import Client
     from tools.connection import demo_token
 
     with tempfile.TemporaryDirectory() as state, cloud(Path(state), Ports.free()) as local:
         client = Client(local.base_url, demo_token(local.env))
-        sent = client.upload(photos, "cost")
-        client.rank([upload.image for upload in sent if upload.image])
+        images = [upload.image for upload in client.upload(photos, "cost") if upload.image]
+        client.rank(images)
         ranked = measure(local.logs.glob("*.log"))
+        # A site signs by itself, so that asking for the addresses does not count.
+        addresses = [client.address(image, f"w{width}", "webp") for image in images for width in WIDTHS]
+        signed = measure(local.logs.glob("*.log"))
+        for address in addresses:
+            urlopen(address, timeout=30).read()  # noqa: S310 - an address that we have just been given
+        resized = measure(local.logs.glob("*.log"))
         sweep_some_times(local.invoke_url)
-        both = measure(local.logs.glob("*.log"))
-    return ranked, difference(both, ranked)
+        swept = measure(local.logs.glob("*.log"))
+    return Spent(ranked, difference(resized, signed), difference(swept, resized))
+
+
+def a_million_views() -> dict[str, float]:
+    """Dollars of a million requests that S3 answers alone; what they carry is traffic, priced for all worlds alike."""
+    return {"s3": 1_000_000 * PRICES["s3"]["get"], "total": 1_000_000 * PRICES["s3"]["get"]}
 
 
 def sweep_some_times(invoke_url: str, times: int = 5) -> None:
@@ -176,7 +198,7 @@ def sweep_some_times(invoke_url: str, times: int = 5) -> None:
 def difference(later: Usage, earlier: Usage) -> Usage:
     counters = ("invocations", "cpu_ms", "requests", "waits")
     spent = {name: getattr(later, name) - getattr(earlier, name) for name in counters}
-    return Usage(**spent, log_bytes=later.log_bytes - earlier.log_bytes)
+    return Usage(**spent, log_bytes=later.log_bytes - earlier.log_bytes, metrics=later.metrics - earlier.metrics)
 
 
 def show(title: str, dollars: dict[str, float]) -> None:
@@ -188,11 +210,17 @@ def show(title: str, dollars: dict[str, float]) -> None:
 def main() -> int:
     photos = sample_photos()
     count = len(photos)
-    usage, sweep = run(photos)
-    thousand = {name: value * 1000 / count for name, value in price(usage).items()}
-    idle, servers = idle_month(sweep, len(usage.metrics)), PRICES["always_on"]
+    spent = run(photos)
+    thousand = {name: value * 1000 / count for name, value in price(spent.ranked).items()}
+    made = {name: value * 1000 / (count * len(WIDTHS)) for name, value in price(spent.resized).items()}
+    metrics = spent.ranked.metrics | spent.resized.metrics
+    idle, servers = idle_month(spent.swept, len(metrics)), PRICES["always_on"]
     # Each part of the product adds its line here, as dollars by service for a round number of its units.
-    lines = {"thousand_photos": ("1,000 photos uploaded, described, scored and ranked", thousand)}
+    lines = {
+        "thousand_photos": ("1,000 photos uploaded, described, scored and ranked", thousand),
+        "thousand_variants": (f"1,000 variants made ({', '.join(map(str, WIDTHS))} px, WebP)", made),
+        "million_views": ("1,000,000 views of stored variants, without traffic", a_million_views()),
+    }
     print(f"From {count} photos measured; list prices of {PRICES['as_of']}, {PRICES['region']}")
     for title, dollars in lines.values():
         show(title, dollars)

@@ -40,7 +40,7 @@ def demands(usage: Usage, photos: int) -> dict[str, float]:
 
 def main() -> int:
     photos = sample_photos()
-    usage, _ = run(photos)
+    usage = run(photos).ranked
     each = demands(usage, len(photos))
     first = {}
     for load in LOADS:
