@@ -33,11 +33,12 @@ def images(original: Original) -> Iterator[tuple[Image, int]]:
 
     It is the same image each time, changed. Raises Unprocessable for a broken frame.
     """
+    image = original.take()
     for frame in range(original.frames):
         with refusals(), unusable_if_unreadable(original.data, original.kind):
-            original.image.seek(frame)
-            original.image.load()
-        yield original.image, int(original.image.info.get("duration", 0))
+            image.seek(frame)
+            image.load()
+        yield image, int(image.info.get("duration", 0))
 
 
 def encode(
@@ -48,22 +49,18 @@ def encode(
     Raises TooLarge over 20 MB, Unprocessable when it does not fit into `max` at half and at a quarter of its quality.
     """
     options: dict[str, Any] = {"save_all": True, "duration": list(durations)}
-    loop = _loop(original)
     if format == "gif":
         drawn = [palette(frame, Dither.NONE) for frame in frames]
         transparent = any("transparency" in frame.info for frame in drawn)
-        options |= {"disposal": 2 if transparent else 1, "optimize": False} | ({} if loop == 1 else {"loop": loop})
+        options |= {"disposal": 2 if transparent else 1, "optimize": False} | (
+            {} if original.loop == 1 else {"loop": original.loop}
+        )
         return checked(fitting(lambda _: _saved(drawn, "GIF", options), 0, operations.max))
-    options |= {"method": 2, "loop": loop}
+    options |= {"method": 2, "loop": original.loop}
     quality = operations.q if isinstance(operations.q, int) else QUALITY["webp"]
     return checked(
         fitting(lambda at: _saved(frames, "WEBP", options | {"quality": at}), quality, operations.max, steps=2)
     )
-
-
-def _loop(original: Original) -> int:
-    """How often it is shown; 0 is without end. A GIF that does not say is shown once."""
-    return int(original.image.info.get("loop", 1))
 
 
 def _saved(frames: Sequence[Image], name: str, options: dict[str, Any]) -> bytes:

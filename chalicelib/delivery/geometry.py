@@ -8,7 +8,8 @@ contain  the whole picture, in the middle of a canvas of w x h         only when
 fill     w x h, stretched                                              only when asked, for each side alone
 
 With only one of them the other follows from the picture's shape; with neither the picture keeps its size. No result is
-larger than 4096 pixels a side: what would be, is made smaller.
+larger than 4096 pixels a side or 12.6 megapixels (4096 x 3072), so that encoding it fits into the memory and the time
+of a request: what would be, is made smaller and keeps its shape.
 `crop` comes first, then the fit; `rotate`, `flip` and `flop` come last, so that crop and gravity speak of the upright
 original, but w and h of the result.
 """
@@ -21,6 +22,8 @@ from chalicelib.errors import BadRequest
 type Box = tuple[int, int, int, int]
 type Size = tuple[int, int]
 type Point = tuple[float, float]
+
+LARGEST_AREA = 12_600_000
 
 COMPASS: dict[str, Point] = {
     "northwest": (0.0, 0.0),
@@ -93,7 +96,8 @@ def _target(operations: Operations) -> tuple[int | None, int | None]:
     sides = [side and max(1, round(side * operations.dpr)) for side in (operations.w, operations.h)]
     if operations.rotate in (90, 270):
         sides.reverse()
-    return sides[0], sides[1]
+    w, h = sides
+    return _within_area((w, h)) if w and h else (w, h)
 
 
 def _focus(width: int, height: int, region: Box, operations: Operations, focus: Point) -> Point:
@@ -117,12 +121,11 @@ def _cover(region: Box, target: Size, focus: Point) -> Box:
 
 def _size(size: Size, w: int | None, h: int | None, operations: Operations) -> Size:
     fit, enlarge = operations.fit, operations.enlarge
-    if w is None and h is None:
-        return scaled_inside(size, (LARGEST_SIDE, LARGEST_SIDE))
     if w is None or h is None or fit in ("inside", "contain"):
-        return scaled_inside(size, (w or LARGEST_SIDE, h or LARGEST_SIDE), enlarge=enlarge)
+        enlarge = enlarge and (w, h) != (None, None)
+        return _within_area(scaled_inside(size, (w or LARGEST_SIDE, h or LARGEST_SIDE), enlarge=enlarge))
     if fit == "outside":
-        return _outside(size, (w, h), enlarge=enlarge)
+        return _within_area(_outside(size, (w, h), enlarge=enlarge))
     if enlarge:
         return w, h
     if fit == "cover":
@@ -133,6 +136,10 @@ def _size(size: Size, w: int | None, h: int | None, operations: Operations) -> S
 def _outside(size: Size, bounds: Size, *, enlarge: bool) -> Size:
     scale = max(bounds[0] / size[0], bounds[1] / size[1])
     return scaled_inside(_scaled(size, scale if enlarge else min(1.0, scale)), (LARGEST_SIDE, LARGEST_SIDE))
+
+
+def _within_area(size: Size) -> Size:
+    return _scaled(size, min(1.0, (LARGEST_AREA / (size[0] * size[1])) ** 0.5))
 
 
 def _scaled(size: Size, scale: float) -> Size:

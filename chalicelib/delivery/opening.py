@@ -9,6 +9,7 @@ import msgspec
 from chalicelib.delivery import pages
 from chalicelib.delivery.geometry import Size
 from chalicelib.errors import TooLarge, Unprocessable
+from chalicelib.images import limits
 from chalicelib.pixels.opening import (
     OverLimit,
     Unusable,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
 
-MAX_PIXELS = {"jpeg": 50, "png": 50, "webp": 25, "avif": 25, "gif": 50, "tiff": 50}
+MAX_PIXELS = {"webp": 24_500_000, "avif": 24_500_000}  # of the others limits.MAX_PIXELS
+MAX_SCANS_BYTES = 400_000_000
+MOVING = ("gif", "webp")
 _ARTIST, _COPYRIGHT = 0x013B, 0x8298
 
 
@@ -38,25 +41,30 @@ class Notice(msgspec.Struct, frozen=True):
 class Original(msgspec.Struct):
     """An image that has been opened but not decoded.
 
-    kind: one of sniff.ACCEPTED. size: pixels as stored, before orientation. orientation: 1-8. frames: of an animation
-    that is asked for as a whole, else 1.
+    kind: one of sniff.ACCEPTED. size: pixels as stored, before orientation. profile: ICC. orientation: 1-8.
+    frames: of an animation that is asked for as a whole, else 1. loop: how often it is shown, 0 without end.
+    header: the image, until it is taken.
     """
 
     data: bytes
     kind: str
-    image: "ImageFile"
     size: Size
+    profile: bytes | None
     orientation: int
     notice: Notice
     frames: int
+    loop: int
+    header: "ImageFile | None"
 
     @property
     def upright_size(self) -> Size:
         return (self.size[1], self.size[0]) if self.orientation >= 5 else self.size
 
-    @property
-    def profile(self) -> bytes | None:
-        return self.image.info.get("icc_profile")
+    def take(self) -> "ImageFile":
+        """The image, once: whoever decodes it can also let go of its pixels."""
+        image, self.header = self.header, None
+        assert image is not None  # noqa: S101 - nobody decodes twice
+        return image
 
 
 def open_original(data: bytes, page: int = 0) -> Original:
@@ -73,10 +81,35 @@ def open_original(data: bytes, page: int = 0) -> Original:
             chosen = pages.tiff_page(data, page) if kind == "tiff" else data
             image = read_header(chosen, kind)
             count = count or getattr(image, "n_frames", 1)
-        check_pixels(image.width * image.height, MAX_PIXELS[kind] * 1_000_000)
+        check_pixels(image.width * image.height, MAX_PIXELS.get(kind, limits.MAX_PIXELS))
+        _check_scans(data, image)
         pages.check(page, count, image.size, kind)
-        orientation, notice = read_exif(image, _exif_fields, (1, Notice()))
-        return Original(chosen, kind, image, image.size, orientation, notice, 1 if page else count)
+    orientation, notice = read_exif(image, _exif_fields, (1, Notice()))
+    return Original(
+        data=chosen,
+        kind=kind,
+        size=image.size,
+        profile=image.info.get("icc_profile"),
+        orientation=orientation,
+        notice=notice,
+        frames=count if page == 0 and kind in MOVING else 1,
+        loop=int(image.info.get("loop", 1)),  # a GIF that does not say is shown once
+        header=image,
+    )
+
+
+def _check_scans(data: bytes, image: "ImageFile") -> None:
+    """A JPEG of several scans is held whole, two bytes for each sample, until the last has come."""
+    layers = [across * down for _, across, down, _ in getattr(image, "layer", ())]
+    if layers and (image.info.get("progressive") or _first_scan_layers(data, image) < len(layers)):
+        pixel_bytes = 2 * sum(layers) / max(layers) + (1 if len(layers) == 1 else 4)
+        check_pixels(image.width * image.height, int(MAX_SCANS_BYTES / pixel_bytes))
+
+
+def _first_scan_layers(data: bytes, image: "ImageFile") -> int:
+    """How many colors the first scan holds; the header's reader has stopped behind its head."""
+    scan = data.rfind(b"\xff\xda", 0, image.fp.tell() if image.fp else None)
+    return data[scan + 4] if 0 <= scan < len(data) - 4 else 0
 
 
 def decode(original: Original, page: int, scale: int = 1) -> tuple["Image", float]:
@@ -85,7 +118,7 @@ def decode(original: Original, page: int, scale: int = 1) -> tuple["Image", floa
 
     scale: 1, 2, 4 or 8, which libjpeg decodes to directly.
     """
-    image = original.image
+    image = original.take()
     fraction = 1.0
     with refusals(), unusable_if_unreadable(original.data, original.kind):
         size = max(1, image.width // scale), max(1, image.height // scale)
@@ -94,6 +127,8 @@ def decode(original: Original, page: int, scale: int = 1) -> tuple["Image", floa
         if page and original.kind != "tiff":
             image.seek(page)
         image.load()
+    vars(image).pop("_decoder", None)  # of WebP: it holds twice as much again as the pixels
+    image.fp = None
     return image, fraction
 
 

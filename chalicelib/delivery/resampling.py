@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 type Area = tuple[float, float, float, float]
 type Resize = Callable[["Image", Size, Area], "Image"]
 
-MARGIN_UP_TO = 480  # long side of a result that is decoded with margin 2
 REDUCING_GAP = 2.0
 _LOBES = 3
 _OPAQUE = tuple(mode for mode in AVERAGED if mode not in ("LA", "RGBA"))
@@ -31,7 +30,7 @@ _BAND = 2_000_000
 def decoder_scale(extent: Size, size: Size, margin: float | None = None) -> int:
     """8, 4, 2 or 1: the smallest decode of a box of `extent` that still has `margin` times the pixels of `size`."""
     if margin is None:
-        margin = 2 if max(size) <= MARGIN_UP_TO else 1
+        margin = 1
     return next(
         (scale for scale in (8, 4, 2) if all(extent[at] >= scale * margin * size[at] for at in (0, 1))),
         1,

@@ -30,8 +30,14 @@ class Source(msgspec.Struct):
     keeps: bool = False
 
     def picture(self, planned: Plan, *, hq: bool = False) -> Image:
-        """The planned part at the planned size, upright, in sRGB: L, LA, RGB or RGBA."""
-        return self.part(planned.crop or (0, 0, *self.original.upright_size), planned.size, hq=hq)
+        """The planned part at the planned size, upright, in sRGB: L, LA, RGB or RGBA.
+
+        Unless the source keeps its pixels, they are gone then: what follows needs the memory.
+        """
+        picture = self.part(planned.crop or (0, 0, *self.original.upright_size), planned.size, hq=hq)
+        if not self.keeps:
+            self.levels.clear()
+        return picture
 
     def part(self, box: Box, size: Size, *, hq: bool = False) -> Image:
         """box: in pixels of the upright original. Raises Unprocessable for samples of 32 bits."""
