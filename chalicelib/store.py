@@ -7,6 +7,9 @@
 | image     | {account}/image/{id}        | image           | list, collection, sweep        |
 | embedding | {account}/image/{id}        | embedding       |                                |
 | wanted by | {account}/image/{id}        | ranking#{id}    |                                |
+| variant   | {account}/image/{id}        | variant#{hash}  |                                |
+|           | {account}/variant/{hash}    | variant         |                                |
+| preset    | {account}/presets           | {name}          |                                |
 | ranking   | {account}/ranking/{id}      | ranking         | list, sweep                    |
 | entry     | {account}/ranking/{id}      | entry#{image}   |                                |
 | answer    | {account}/answer/{key hash} | answer          |                                |

@@ -1,4 +1,4 @@
-"""What `make run` shows first: the sample photographs of scikit-image, ranked, and where to go from there."""
+"""What `make run` shows first: the sample photographs of scikit-image, ranked, the best one at a size, and where to go on."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def main(base_url: str, env: Mapping[str, str]) -> None:
         write(SHEET, TITLE, shown)
     except OSError as error:
         raise ApiError(f"{SHEET} cannot be written: {error.strerror}") from error
-    print(directions(base_url), flush=True)
+    best = next((entry.image for entry in ranked.entries if entry.image and entry.score is not None), None)
+    delivered = client.address(best, "w800,h450,fit:cover,gravity:smart", "webp") if best else "no photo was ranked"
+    print(directions(base_url, delivered), flush=True)
 
 
 def samples() -> list[Photo]:
@@ -66,9 +68,10 @@ def clear(client: Client) -> None:
     client.remove([image.id for image in client.images(COLLECTION)], rankings)
 
 
-def directions(base_url: str) -> str:
+def directions(base_url: str, delivered: str) -> str:
     return f"""
 The photos in this order:  {SHEET.resolve().as_uri()}
+The best, 800 x 450, WebP: {delivered}
 Rank your own:             make rank PHOTOS=folder
 The API:                   {base_url}, described at {base_url}/docs
 A token for it:            .venv/bin/python -m tools.sign_in you@mail.example --sign-up
