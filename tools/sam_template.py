@@ -33,7 +33,7 @@ Template = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 #: Merged in this order, each over what came before.
-MERGED = ("resources.yaml", "functions.yaml", "api.yaml", "alarms.yaml")
+MERGED = ("resources.yaml", "functions.yaml", "api.yaml", "alarms.yaml", "cdn.yaml")
 #: Where CloudFormation finds the bundle; `tools.deploy` uploads it there.
 CODE = {"Bucket": {"Ref": "BundleBucket"}, "Key": {"Ref": "BundleKey"}}
 BUNDLE_PARAMETERS = {

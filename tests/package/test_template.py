@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import boto3
@@ -25,26 +23,6 @@ CODES = {
 }
 # The API, Cognito and the queue's mapping wait for an answer; a lost sweep is made up for by the next minute's.
 NEVER_KEPT = {"APIHandler", "AccountBorn", "Score", "SweepStanding"}
-
-
-@pytest.fixture(scope="session")
-def template():
-    """In a process of its own, since app.py reads its stage when it is imported."""
-    code = "import json; from tools import sam_template; print(json.dumps(sam_template.generate('dev')))"
-    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(made.stdout.splitlines()[-1])
-
-
-@pytest.fixture(scope="session")
-def of_type(template):
-    """of_type("SQS::Queue"): the resources of that type, their properties by logical id."""
-
-    def find(kind):
-        found = {name: it["Properties"] for name, it in template["Resources"].items() if it["Type"] == f"AWS::{kind}"}
-        assert found, kind
-        return found
-
-    return find
 
 
 @pytest.fixture(scope="session")
@@ -281,73 +259,11 @@ def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
 # Data
 
 
-def test_no_bucket_but_the_sites_can_be_made_public(of_type):
-    for name, bucket in of_type("S3::Bucket").items():
-        block = bucket["PublicAccessBlockConfiguration"]
-        assert len(block) == 4
-        assert set(block.values()) == {True} or name == "SiteBucket"
-
-
 def test_data_survives_an_update_and_a_protected_stage_survives_a_delete(template):
     held = [template["Resources"][name] for name in ("MediaBucket", "Table", "UserPool")]
     assert {each["UpdateReplacePolicy"] for each in held} == {"Retain"}
     assert template["Resources"]["Table"]["Properties"]["DeletionProtectionEnabled"]["Fn::If"][0] == "IsProtected"
     assert template["Resources"]["UserPool"]["Properties"]["DeletionProtection"]["Fn::If"][0] == "IsProtected"
-
-
-# The site
-
-
-@pytest.fixture(scope="session")
-def site(of_type):
-    return of_type("S3::Bucket")["SiteBucket"]
-
-
-def test_anybody_may_read_variants_and_do_nothing_else(of_type):
-    allowed = [
-        each for each in statements(of_type("S3::BucketPolicy")["SiteBucketPolicy"]) if each["Effect"] == "Allow"
-    ]
-    assert [(each["Action"], each["Resource"]) for each in allowed] == [
-        ("s3:GetObject", {"Fn::Sub": "${SiteBucket.Arn}/v/*"})
-    ]
-
-
-def statements(policy):
-    return policy["PolicyDocument"]["Statement"]
-
-
-def test_what_is_not_in_the_bucket_is_asked_of_this_stages_api_whichever_way_s3_says_so(site):
-    rules = site["WebsiteConfiguration"]["RoutingRules"]
-    conditions = [rule["RoutingRuleCondition"] for rule in rules]
-    assert {each["HttpErrorCodeReturnedEquals"] for each in conditions} == {"403", "404"}
-    assert {each["KeyPrefixEquals"] for each in conditions} == {"v/"}
-    for rule in rules:
-        target = rule["RedirectRule"]
-        assert (target["Protocol"], target["HttpRedirectCode"]) == ("https", "307")
-        assert "${RestAPI}.execute-api" in target["HostName"]["Fn::If"][2]["Fn::Sub"]
-        assert target["ReplaceKeyPrefixWith"]["Fn::If"][1:] == ["resize?key=v/", "api/resize?key=v/"]
-
-
-def test_variants_end_by_themselves(site):
-    ending = {
-        each["Prefix"]: each["ExpirationInDays"] for each in site["LifecycleConfiguration"]["Rules"] if "Prefix" in each
-    }
-    assert ending == {"v/": {"Ref": "VariantDays"}, "x/": {"Ref": "VariantDays"}}
-
-
-def test_the_signing_secret_can_be_part_of_a_name_and_survives_a_replacement(template):
-    secret = template["Resources"]["SigningSecret"]
-    made = secret["Properties"]["GenerateSecretString"]
-    assert (made["PasswordLength"], made["ExcludePunctuation"]) == (64, True)
-    assert json.loads(made["SecretStringTemplate"])["current"] == made["GenerateStringKey"]
-    assert secret["UpdateReplacePolicy"] == "Retain"
-
-
-def test_a_source_is_readable_only_where_there_is_one(template):
-    access = template["Resources"]["SourceAccess"]
-    assert access["Condition"] == "HasSource"
-    assert access["Properties"]["Roles"] == [{"Ref": "ApiHandlerRole"}]
-    assert {each["Action"] for each in statements(access["Properties"])} == {"s3:GetObject", "s3:ListBucket"}
 
 
 # The whole
