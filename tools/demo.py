@@ -1,4 +1,4 @@
-"""What `make run` shows first: the sample photographs of scikit-image, ranked, the best one at a size, and where to go on."""
+"""What `make run` shows first: scikit-image's photographs ranked, the best one at a size, and where to go on."""
 
 from __future__ import annotations
 
