@@ -82,6 +82,7 @@ LISTS: dict[str, Lister] = {
     "AWS::Events::Rule": _pages("events", "list_rules", "Rules[].Name"),
     "AWS::ApiGateway::RestApi": _pages("apigateway", "get_rest_apis", "items[].id"),
     "AWS::IAM::Role": _pages("iam", "list_roles", "Roles[].RoleName"),
+    "AWS::CloudFront::Distribution": _pages("cloudfront", "list_distributions", "DistributionList.Items[].Id"),
     "AWS::CloudWatch::Alarm": _pages("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
     "AWS::Cognito::UserPool": _pages("cognito-idp", "list_user_pools", "UserPools[].Id", MaxResults=60),
     # A secret that only waits for its end keeps its name from the next stage, too.

@@ -140,6 +140,7 @@ def test_a_change_of_the_code_is_served_and_a_broken_one_is_survived(life):
     assert life.version() == 1
     note = json.loads((life.state / "env.json").read_text())
     assert note["base_url"] == f"http://127.0.0.1:{life.ports.api}"
+    assert requests.get(f"{note['site_url']}/v/1", timeout=10).url == f"{note['base_url']}/resize?key=v/1"
     life.edit("VERSION = 1", "VERSION = 2")
     eventually(lambda: life.version() == 2)
     life.edit("VERSION = 2", "VERSION = = 3")

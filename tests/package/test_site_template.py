@@ -115,3 +115,16 @@ def test_a_source_is_readable_only_where_there_is_one(template):
     assert access["Condition"] == "HasSource"
     assert access["Properties"]["Roles"] == [{"Ref": "ApiHandlerRole"}]
     assert {each["Action"] for each in statements(access["Properties"], "Allow")} == {"s3:GetObject", "s3:ListBucket"}
+
+
+@pytest.mark.parametrize("given", [{}, {"PROOFSHEET_SITE_URL": ""}])
+def test_a_stage_without_an_address_of_its_own_has_its_buckets_website(monkeypatch, given):
+    monkeypatch.delenv("PROOFSHEET_SITE_URL", raising=False)
+    for name, value in {"PROOFSHEET_SITE_BUCKET": "b", "AWS_REGION": "eu-central-1", **given}.items():
+        monkeypatch.setenv(name, value)
+    assert settings.settings.__wrapped__().site_url == "http://b.s3-website.eu-central-1.amazonaws.com"
+
+
+def test_an_address_of_ones_own_wins_without_its_slash(monkeypatch):
+    monkeypatch.setenv("PROOFSHEET_SITE_URL", "https://img.example.org/")
+    assert settings.settings.__wrapped__().site_url == "https://img.example.org"

@@ -256,6 +256,14 @@ def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
     assert api["DefinitionBody"]["info"]["title"] == api["Name"]
 
 
+def test_an_alarm_on_a_metric_of_our_own_looks_at_what_the_code_counts(of_type):
+    alarms = [each for each in of_type("CloudWatch::Alarm").values() if each["Namespace"] == "Proofsheet"]
+    code = "".join(path.read_text() for path in (ROOT / "chalicelib").glob("**/*.py"))
+    assert alarms
+    assert [each["MetricName"] for each in alarms if f'"{each["MetricName"]}"' not in code] == []
+    assert {json.dumps(each["Dimensions"]) for each in alarms} == {'[{"Name": "stage", "Value": {"Ref": "Stage"}}]'}
+
+
 # Data
 
 
