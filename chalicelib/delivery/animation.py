@@ -46,7 +46,7 @@ def encode(
 ) -> bytes:
     """frames: as `encode.encode` takes them; the loop is the original's.
 
-    Raises TooLarge over 20 MB, Unprocessable when it does not fit into `max` at half and at a quarter of its quality.
+    Raises TooLarge over 20 MB, Unprocessable when it does not fit into `max` at three eighths of its quality.
     """
     options: dict[str, Any] = {"save_all": True, "duration": list(durations)}
     if format == "gif":
@@ -58,9 +58,7 @@ def encode(
         return checked(fitting(lambda _: _saved(drawn, "GIF", options), 0, operations.max))
     options |= {"method": 2, "loop": original.loop}
     quality = operations.q if isinstance(operations.q, int) else QUALITY["webp"]
-    return checked(
-        fitting(lambda at: _saved(frames, "WEBP", options | {"quality": at}), quality, operations.max, steps=2)
-    )
+    return checked(fitting(lambda at: _saved(frames, "WEBP", options | {"quality": at}), quality, operations.max))
 
 
 def _saved(frames: Sequence[Image], name: str, options: dict[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 jpg    q 80, 4:2:0, from q 90 on 4:4:4; baseline, or progressive with its own Huffman tables for profile hq
 webp   q 80, method 4
-avif   q 60, speed 8, one thread
+avif   q 60, speed 8 and over 4 megapixels 10, one thread
 png    lossless
 gif    256 colors; see `palette`
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import Dither, Exif, Image, Quantize
 
 from chalicelib.delivery.operations import LOSSLESS, QUALITY, Operations
-from chalicelib.delivery.similarity import smallest_quality
+from chalicelib.delivery.similarity import sample, smallest_quality
 from chalicelib.errors import TooLarge, Unprocessable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _PLUGINS = {
     "avif": ("AVIF", "AvifImagePlugin"),
     "gif": ("GIF", "GifImagePlugin"),
 }
-_MANY_TRIES_UP_TO = 2_000_000  # pixels
+_LARGE = 4_000_000  # pixels
 _ARTIST, _COPYRIGHT = 0x013B, 0x8298
 _FULL_CHROMA_FROM = 90
 _TRANSPARENT = 255  # a palette's last place
@@ -46,10 +46,10 @@ _HALF = 128
 def encode(image: Image, format: str, operations: Operations, notice: "Notice | None" = None) -> bytes:
     """The picture as a file.
 
-    image: sRGB, L LA RGB or RGBA; for jpg without transparency. notice: whose it is, kept when `copyright` asks for it.
-    Raises Unprocessable when it does not fit into `max` at any quality, TooLarge over 20 MB.
+    image: sRGB; L, LA, RGB or RGBA; for jpg L, RGB or YCbCr. notice: whose it is, kept when `copyright` asks for it.
+    Raises Unprocessable when it does not fit into `max`, TooLarge over 20 MB.
     """
-    options = _options(format, operations, notice)
+    options = _options(image, format, operations, notice)
 
     def at(quality: int, picture: Image = image) -> bytes:
         return write(picture, format, quality, options)
@@ -59,31 +59,46 @@ def encode(image: Image, format: str, operations: Operations, notice: "Notice | 
         wanted = smallest_quality(image, lambda sample, quality: at(quality, sample), wanted)
     elif isinstance(operations.q, int) and wanted:
         wanted = operations.q
-    steps = 7 if image.width * image.height <= _MANY_TRIES_UP_TO else 3
-    return checked(fitting(at, wanted, operations.max, steps=steps))
+    if operations.max is not None and wanted:
+        wanted = _promising(image, lambda sample, quality: at(quality, sample), wanted, operations.max)
+    return checked(fitting(at, wanted, operations.max))
 
 
-def fitting(write: Callable[[int], bytes], quality: int, limit: int | None, steps: int = 7) -> bytes:
-    """The file of at most `limit` bytes at the highest quality up to `quality`: 7 steps find it, fewer come near it.
+def keeps_full_color(format: str, operations: Operations) -> bool:
+    """Whether the file has a color for each pixel, or one for four."""
+    if format == "jpg":
+        return operations.q == "auto" or (operations.q or 0) >= _FULL_CHROMA_FROM
+    return format in LOSSLESS
 
-    Raises Unprocessable when none of the qualities tried fits.
+
+def _promising(image: Image, write: Callable[[Image, int], bytes], quality: int, limit: int) -> int:
+    """The highest quality from 1 to `quality` at which the file should have at most `limit` bytes.
+
+    Judged by the file itself up to a megapixel, by a sample of strips of it beyond.
     """
-    best = write(quality)
-    if limit is None or len(best) <= limit:
-        return best
-    best, low, high = b"", 1, quality - 1
-    while low <= high and steps:
-        middle, steps = (low + high) // 2, steps - 1
-        body = write(middle)
-        if len(body) <= limit:
-            best, low = body, middle + 1
+    part = sample(image)
+    share = part.width * part.height / (image.width * image.height)
+    low, high = 1, quality
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(write(part, middle)) <= limit * share:
+            low = middle
         else:
             high = middle - 1
-    if not best:
-        raise Unprocessable(
-            f"The result does not fit into {limit} bytes at any quality; ask for a smaller picture or for more bytes."
-        )
-    return best
+    return low
+
+
+def fitting(write: Callable[[int], bytes], quality: int, limit: int | None) -> bytes:
+    """The file at `quality`; while it has more than `limit` bytes, at three quarters and three eighths of that.
+
+    Raises Unprocessable when the third does not fit either.
+    """
+    tries = [quality, quality * 3 // 4, quality * 3 // 8] if limit is not None and quality else [quality]
+    for each in tries:
+        body = write(max(1, each))
+        if limit is None or len(body) <= limit:
+            return body
+    raise Unprocessable(f"The result does not fit into {limit} bytes; ask for a smaller picture or for more bytes.")
 
 
 def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> bytes:
@@ -96,7 +111,7 @@ def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> b
     if format not in LOSSLESS:
         options = options | {"quality": quality}
     if format == "gif":
-        image = palette(image)
+        image = palette(image, Dither.FLOYDSTEINBERG if image.width * image.height <= _LARGE else Dither.NONE)
     out = BytesIO()
     image.save(out, name, **options)
     return out.getvalue()
@@ -122,11 +137,11 @@ def checked(body: bytes) -> bytes:
     return body
 
 
-def _options(format: str, operations: Operations, notice: "Notice | None") -> dict[str, Any]:
+def _options(image: Image, format: str, operations: Operations, notice: "Notice | None") -> dict[str, Any]:
     by_format: dict[str, dict[str, Any]] = {
         "jpg": {"progressive": True, "optimize": True} if operations.profile == "hq" else {},
         "webp": {"method": 4},
-        "avif": {"speed": 8, "max_threads": 1},
+        "avif": {"speed": 8 if image.width * image.height <= _LARGE else 10, "max_threads": 1},
     }
     options = by_format.get(format, {})
     if operations.copyright and notice is not None and (notice.artist or notice.copyright) and format != "gif":

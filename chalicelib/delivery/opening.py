@@ -112,17 +112,17 @@ def _first_scan_layers(data: bytes, image: "ImageFile") -> int:
     return data[scan + 4] if 0 <= scan < len(data) - 4 else 0
 
 
-def decode(original: Original, page: int, scale: int = 1) -> tuple["Image", float]:
+def decode(original: Original, page: int, scale: int = 1, *, planes: bool = False) -> tuple["Image", float]:
     """The pixels as stored and their size as a fraction of the original's: of a JPEG 1/scale, or larger if that is
     less than a pixel; of other formats 1.
 
-    scale: 1, 2, 4 or 8, which libjpeg decodes to directly.
+    scale: 1, 2, 4 or 8, which libjpeg decodes to directly. planes: leave a JPEG in YCbCr.
     """
     image = original.take()
     fraction = 1.0
     with refusals(), unusable_if_unreadable(original.data, original.kind):
         size = max(1, image.width // scale), max(1, image.height // scale)
-        if scale > 1 and (drafted := image.draft(None, size)):
+        if drafted := image.draft("YCbCr" if planes and _is_ycbcr(image) else None, size):
             fraction = drafted[1][2] / original.size[0]
         if page and original.kind != "tiff":
             image.seek(page)
@@ -130,6 +130,16 @@ def decode(original: Original, page: int, scale: int = 1) -> tuple["Image", floa
     vars(image).pop("_decoder", None)  # of WebP: it holds twice as much again as the pixels
     image.fp = None
     return image, fraction
+
+
+def _is_ycbcr(image: "ImageFile") -> bool:
+    """Whether libjpeg takes it for YCbCr: it cannot decode a JPEG in RGB to that. As its default_decompress_parms."""
+    colors = [color for color, *_ in getattr(image, "layer", ())]
+    if len(colors) != 3:
+        return False
+    if "jfif" in image.info:
+        return True
+    return image.info["adobe_transform"] == 1 if "adobe_transform" in image.info else colors == [1, 2, 3]
 
 
 @contextmanager

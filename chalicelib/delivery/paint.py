@@ -22,6 +22,11 @@ def is_transparent(image: Image) -> bool:
     return "A" in image.mode and image.getchannel("A").getextrema() != (255, 255)
 
 
+def changes_colors(operations: "Operations", plan: Plan) -> bool:
+    """Whether anything but turning is done to the picture."""
+    return any((operations.blur, operations.sharpen, operations.watermark, plan.canvas))
+
+
 def filtered(image: Image, operations: "Operations") -> Image:
     """blur: a Gaussian of that standard deviation. sharpen: an unsharp mask of 1 px and 100 % for each unit."""
     if operations.blur is not None:

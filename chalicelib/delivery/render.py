@@ -100,14 +100,15 @@ def _stills(original: Original, wanted: Sequence[tuple[Operations, str]], asides
 
 def _still(source: Source, operations: Operations, format: str, asides: Asides) -> Rendered:
     planned = _planned(source, operations, asides)
-    picture = source.picture(planned, hq=operations.profile == "hq")
+    full_color = encode.keeps_full_color(format, operations)
+    picture = source.picture(planned, hq=operations.profile == "hq", full_color=full_color)
     transparent = paint.is_transparent(picture)
-    painted = _painted(picture, planned, operations, format, _mark(operations, asides))
-    body = encode.encode(painted, format, operations, source.original.notice)
+    picture = _painted(picture, planned, operations, format, _mark(operations, asides))
+    body = encode.encode(picture, format, operations, source.original.notice)
     return Rendered(
         body,
         encode.CONTENT_TYPES[format],
-        *painted.size,
+        *picture.size,
         animated=source.original.frames > 1,
         transparent=transparent,
     )
@@ -156,6 +157,8 @@ def _painted(picture: Image, planned: Plan, operations: Operations, format: str,
     if "A" in picture.mode and not paint.is_transparent(picture):
         picture = picture.convert(picture.mode[:-1])
     opaque = format in OPAQUE
+    if picture.mode == "YCbCr" and (format != "jpg" or paint.changes_colors(operations, planned)):
+        picture = picture.convert("RGB")
     picture = paint.turned(paint.filtered(picture, operations), operations)
     picture = paint.padded(picture, planned, operations, opaque=opaque)
     picture = paint.grounded(picture, operations, opaque=opaque)

@@ -24,12 +24,12 @@ def smallest_quality(image: "Image", write: Callable[["Image", int], bytes], oth
     """
     if min(image.size) < _WINDOW:
         return otherwise
-    sample = _sample(image)
-    wanted = _luma(sample)
+    part = sample(image)
+    wanted = _luma(part)
     low, high = LOWEST, HIGHEST
     for _ in range(_STEPS):
         middle = (low + high) // 2
-        if ssim(wanted, _luma(_read(write(sample, middle)))) >= LOOKS_THE_SAME:
+        if ssim(wanted, _luma(_read(write(part, middle)))) >= LOOKS_THE_SAME:
             high = middle
         else:
             low = middle + 1
@@ -55,18 +55,19 @@ def ssim(first: "NDArray[Any]", second: "NDArray[Any]") -> float:
     return float((brightness * structure).mean())
 
 
-def _sample(image: "Image") -> "Image":
+def sample(image: "Image") -> "Image":
+    """The image, or of more than a megapixel eight strips spread over it."""
     from PIL.Image import new
 
     if image.width * image.height <= _SAMPLE:
         return image
     count = 8
     rows = max(2, _SAMPLE // image.width // count // 2 * 2)
-    sample = new(image.mode, (image.width, count * rows))
+    strips = new(image.mode, (image.width, count * rows))
     for at in range(count):
         top = round((image.height - rows) * at / (count - 1))
-        sample.paste(image.crop((0, top, image.width, top + rows)), (0, at * rows))
-    return sample
+        strips.paste(image.crop((0, top, image.width, top + rows)), (0, at * rows))
+    return strips
 
 
 def _luma(image: "Image") -> "NDArray[Any]":

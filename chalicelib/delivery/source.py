@@ -29,24 +29,30 @@ class Source(msgspec.Struct):
     levels: list[Level]
     keeps: bool = False
 
-    def picture(self, planned: Plan, *, hq: bool = False) -> Image:
-        """The planned part at the planned size, upright, in sRGB: L, LA, RGB or RGBA.
+    def picture(self, planned: Plan, *, hq: bool = False, full_color: bool = True) -> Image:
+        """The planned part at the planned size, upright, in sRGB: L, LA, RGB, RGBA, or YCbCr as a JPEG had it.
+
+        full_color: as in resampling.
 
         Unless the source keeps its pixels, they are gone then: what follows needs the memory.
         """
-        picture = self.part(planned.crop or (0, 0, *self.original.upright_size), planned.size, hq=hq)
+        picture = self.part(
+            planned.crop or (0, 0, *self.original.upright_size), planned.size, hq=hq, full_color=full_color
+        )
         if not self.keeps:
             self.levels.clear()
         return picture
 
-    def part(self, box: Box, size: Size, *, hq: bool = False) -> Image:
+    def part(self, box: Box, size: Size, *, hq: bool = False, full_color: bool = True) -> Image:
         """box: in pixels of the upright original. Raises Unprocessable for samples of 32 bits."""
         original = self.original
         stored = as_stored(box, original.upright_size, original.orientation)
         turned = size if original.orientation < 5 else (size[1], size[0])
         level = self.levels[0] if hq else self._level(stored, turned)
         with refusals():
-            small = resample(level.image, turned, _area(stored, level), linear.resize if hq else None)
+            small = resample(
+                level.image, turned, _area(stored, level), linear.resize if hq else None, full_color=full_color
+            )
         if self.keeps and not hq and stored == (0, 0, *original.size):
             self.levels.append(Level(small, (turned[0] / original.size[0], turned[1] / original.size[1])))
         return upright(in_srgb(small, original.profile), original.orientation)
@@ -72,7 +78,7 @@ def decoded(original: Original, page: int, wanted: Sequence[tuple[Plan, bool]]) 
         decoder_scale(extent(planned.crop or (0, 0, *original.upright_size)), planned.size, 2 if hq else None)
         for planned, hq in wanted
     )
-    image, fraction = decode(original, page, scale)
+    image, fraction = decode(original, page, scale, planes=not any(hq for _, hq in wanted))
     return Source(original, [Level(image, (fraction, fraction))], keeps=len(wanted) > 1)
 
 

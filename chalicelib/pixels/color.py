@@ -53,14 +53,17 @@ def to_srgb(image: "Image", profile: bytes | None, mode: str = "RGB") -> "Image"
 
 
 def in_srgb(image: "Image", profile: bytes | None) -> "Image":
-    """The image in sRGB with what it has of gray and transparency: L, LA, RGB or RGBA from any of AVERAGED."""
-    if image.mode in ("L", "LA", "RGB", "RGBA") and (not profile or _is_srgb(profile)):
+    """The image in sRGB with what it has of gray and transparency: L, LA, RGB or RGBA from any of AVERAGED.
+
+    YCbCr without a profile stays so.
+    """
+    if image.mode in ("L", "LA", "RGB", "RGBA", "YCbCr") and (not profile or _is_srgb(profile)):
         return image
     if image.mode in ("LA", "RGBA"):
         opaque = in_srgb(image.convert(image.mode[:-1]), profile)
         opaque.putalpha(image.getchannel("A"))
         return opaque
-    converted = to_srgb(image, profile)
+    converted = to_srgb(image.convert("RGB") if image.mode == "YCbCr" else image, profile)
     return converted.convert("L") if image.mode == "L" else converted
 
 
