@@ -140,7 +140,9 @@ def _make_all(wanted: list[Wanted], found: Found) -> None:
 
     try:
         data = originals.read(found)
-        rendered = ladder(data, [(each.operations, each.format) for each in wanted])
+        marks = {mark.id: bytes(watermark(each) or b"") for each in wanted if (mark := each.operations.watermark)}
+        boxes = next((known for each in wanted if (known := faces(each))), [])
+        rendered = ladder(data, [(each.operations, each.format) for each in wanted], faces=boxes, watermarks=marks)
         for each, variant in zip(wanted, rendered, strict=True):
             shelf.put(each.key, variant)
             take_back_if_deleted(each)

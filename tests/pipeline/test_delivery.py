@@ -280,6 +280,17 @@ def test_presets_are_made_once_from_one_read(site, small_photos):
     ]
 
 
+def test_presets_at_upload_may_lay_another_image_over(site, small_photos):
+    mark = site.image(small_photos[1])
+    laid = contract.NewPreset(operations=f"w30,watermark:{mark}:center:50", format="png", at_upload=True)
+    presets.put(site.store, "marked", laid)
+    image = site.image(small_photos[0])
+    making.make_presets(ACCOUNT, image, site.world.now)
+    [row] = site.store.partition("image", image, "variant#")
+    plain = site.sign(image, "w30", "png")
+    assert shelf.read(site.stored(row["key"])) != site.ask(plain).body
+
+
 def test_presets_killed_anywhere_are_made_by_the_next_delivery(site, small_photos):
     presets.put(site.store, "small", contract.NewPreset(operations="w30", at_upload=True))
     for call in range(12):
