@@ -367,3 +367,84 @@ class SigningKey(Answer):
     account: str
     key_id: str
     account_key: str
+
+
+# Tracking
+
+Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+\-]\d\d:\d\d)?)?$")]
+
+
+class Received(Answer):
+    """Events accepted, and those that were put aside with their reasons (`GET /events/quarantine`)."""
+
+    success: Literal[True]
+    accepted: int
+    rejected: int
+
+
+class PixelQuery(Request):
+    """d: one event with its `writeKey`, JSON in base64url."""
+
+    d: Annotated[str, Meta(max_length=8000)] = ""
+
+
+class StatsQuery(Request):
+    """At most one of image, ranking and collection; with none, everything of the account.
+
+    from, to: UTC dates or times, by default the last 7 days; whole intervals are answered.
+    """
+
+    image: Identifier | UnsetType = UNSET
+    ranking: Identifier | UnsetType = UNSET
+    collection: Collection | UnsetType = UNSET
+    from_: Moment | UnsetType = field(default=UNSET, name="from")
+    to: Moment | UnsetType = UNSET
+    interval: Literal["hour", "day"] = "day"
+
+
+class Counts(Answer):
+    impressions: int
+    clicks: int
+    submits: int
+    conversions: int
+
+
+class StatsPoint(Counts):
+    """What was counted in the interval that begins at `at`."""
+
+    at: str
+
+
+class Stats(Answer):
+    """ctr: clicks for each impression. exact_until: before this the daily compaction has confirmed the counts."""
+
+    series: list[StatsPoint]
+    totals: Counts
+    ctr: float | None
+    exact_until: str | None
+
+
+class Quarantined(Answer):
+    """An event that was put aside. raw: what came, cut short."""
+
+    id: str
+    at: str
+    reason: str
+    raw: str
+    key: str
+
+
+class QuarantineList(Answer):
+    items: list[Quarantined]
+    next: str | None
+
+
+# Closed loop
+
+
+class BestQuery(Request):
+    """ops: what to do to the picture, as in an address of a variant. visitor: stable for ten minutes by this, if given."""
+
+    ops: OperationList = ""
+    format: Format = "auto"
+    visitor: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
