@@ -443,7 +443,7 @@ class QuarantineList(Answer):
 
 
 class BestQuery(Request):
-    """ops: what to do to the picture, as in an address of a variant. visitor: stable for ten minutes by this, if given."""
+    """ops: what to do to the picture, as in an address of a variant. visitor: who sees one choice for ten minutes."""
 
     ops: OperationList = ""
     format: Format = "auto"
