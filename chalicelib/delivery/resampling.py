@@ -48,7 +48,7 @@ def resample(
 
     resize: instead of Lanczos. full_color: YCbCr keeps its color in every pixel, not in every second of each row.
     Transparent colors count by their opacity. Large images of other layouts are converted in bands of rows, so that
-    the conversion takes no second copy; the result is the same to the bit.
+    the conversion takes no second copy; the result is the same but for rounding.
     """
     if resize is None and image.mode == "YCbCr":
         return _planes(image, size, area, full_color=full_color)
@@ -68,11 +68,9 @@ def lanczos(image: "Image", size: Size, area: Area) -> "Image":
 
 
 def _planes(image: "Image", size: Size, area: Area, *, full_color: bool) -> "Image":
-    """YCbCr, each plane for itself."""
-    luma, *colors = image.split()
-    if full_color:
-        return merge("YCbCr", [lanczos(plane, size, area) for plane in (luma, *colors)])
-    return merge("YCbCr", [lanczos(luma, size, area), *(_halved(plane, size, area) for plane in colors)])
+    """YCbCr, one plane after the other."""
+    color = lanczos if full_color else _halved
+    return merge("YCbCr", [each(image.getchannel(at), size, area) for at, each in enumerate((lanczos, color, color))])
 
 
 def _halved(plane: "Image", size: Size, area: Area) -> "Image":
