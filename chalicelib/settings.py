@@ -5,6 +5,7 @@
 | PROOFSHEET_STAGE            | the stage, part of every resource name       | local                            |
 | PROOFSHEET_MEDIA_BUCKET     | originals, working copies, training records  | proofsheet-{stage}-media         |
 | PROOFSHEET_SITE_BUCKET      | variants: public v/, private x/              | proofsheet-{stage}-site          |
+| PROOFSHEET_EVENTS_BUCKET    | tracked events, raw and compacted            | proofsheet-{stage}-events        |
 | PROOFSHEET_SITE_URL         | where sites read the variants, no end slash  | the bucket's website endpoint    |
 | PROOFSHEET_SIGNING_SECRET   | name of the secret of signed addresses       | proofsheet-{stage}-signing       |
 | PROOFSHEET_SOURCE_BUCKET    | an existing bucket with originals            | none: uploaded images alone      |
@@ -37,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     region: str
     media_bucket: str
     site_bucket: str
+    events_bucket: str
     site_url: str
     signing_secret: str
     source_bucket: str
@@ -73,6 +75,7 @@ def settings() -> Settings:
         region=region,
         media_bucket=env.get("PROOFSHEET_MEDIA_BUCKET", f"proofsheet-{stage}-media"),
         site_bucket=site_bucket,
+        events_bucket=env.get("PROOFSHEET_EVENTS_BUCKET", f"proofsheet-{stage}-events"),
         site_url=env.get("PROOFSHEET_SITE_URL", "").rstrip("/") or website(site_bucket, region),
         signing_secret=env.get("PROOFSHEET_SIGNING_SECRET", f"proofsheet-{stage}-signing"),
         source_bucket=env.get("PROOFSHEET_SOURCE_BUCKET", ""),

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +20,10 @@ from localcloud.wiring import Source
 POLL_SECONDS = 1
 # Lambda waits one minute and two before it tries an asynchronous event again; nobody wants to watch that on a laptop.
 RETRY_SECONDS = 2
+# What one request to SQS takes at most, of messages to receive, delete or give back.
+SQS_BATCH = 10
+# Lambda ends a batch before its event has 6 MB.
+GATHERED_BYTES = 5 * 1024 * 1024
 
 Message = dict[str, Any]
 
@@ -47,7 +52,7 @@ class Poller:
                 self.stop.wait(1)
 
     def turn(self) -> None:
-        self.held = self._receive()
+        self._gather()
         if self.stop.is_set():
             self.release()
         elif self.held:
@@ -59,11 +64,26 @@ class Poller:
         if self.held:
             self._change_visibility(self.held, 0)
 
-    def _receive(self) -> list[Message]:
+    def _gather(self) -> None:
+        """Hold a batch: what the first receive brings, and what else comes within the batching window."""
+        self.held = self._receive(POLL_SECONDS)
+        deadline = time.monotonic() + self.source.window_seconds
+        while self.held and not self.stop.is_set() and time.monotonic() < deadline and not self._full:
+            more = self._receive(0)
+            self.held += more
+            if not more:
+                self.stop.wait(0.05)
+
+    @property
+    def _full(self) -> bool:
+        held = sum(len(message["Body"]) for message in self.held)
+        return len(self.held) >= self.source.batch_size or held >= GATHERED_BYTES
+
+    def _receive(self, wait: int) -> list[Message]:
         answer = self._sqs.receive_message(
             QueueUrl=self.source.queue_url,
-            MaxNumberOfMessages=self.source.batch_size,
-            WaitTimeSeconds=POLL_SECONDS,
+            MaxNumberOfMessages=min(SQS_BATCH, self.source.batch_size - len(self.held)),
+            WaitTimeSeconds=wait,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )
@@ -86,17 +106,19 @@ class Poller:
 
     def _settle(self, done: list[Message]) -> None:
         if done:
-            entries = [{"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]} for i, message in enumerate(done)]
-            self._sqs.delete_message_batch(QueueUrl=self.source.queue_url, Entries=entries)
+            for some in batched(done, SQS_BATCH):
+                entries = [{"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]} for i, message in enumerate(some)]
+                self._sqs.delete_message_batch(QueueUrl=self.source.queue_url, Entries=entries)
         elif not self.source.is_batch:
             self._change_visibility(self.held, RETRY_SECONDS)
 
     def _change_visibility(self, messages: list[Message], seconds: int) -> None:
-        entries = [
-            {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
-            for i, message in enumerate(messages)
-        ]
-        self._sqs.change_message_visibility_batch(QueueUrl=self.source.queue_url, Entries=entries)
+        for some in batched(messages, SQS_BATCH):
+            entries = [
+                {"Id": str(i), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": seconds}
+                for i, message in enumerate(some)
+            ]
+            self._sqs.change_message_visibility_batch(QueueUrl=self.source.queue_url, Entries=entries)
 
     @property
     def _sqs(self) -> Any:

@@ -61,6 +61,7 @@ def deploy(
         "Parameters": [
             {"ParameterKey": "Stage", "ParameterValue": stage},
             {"ParameterKey": "VisibilitySeconds", "ParameterValue": str(visibility_seconds)},
+            {"ParameterKey": "TrackingVisibilitySeconds", "ParameterValue": str(visibility_seconds)},
             {"ParameterKey": "ApiHost", "ParameterValue": api_host},
         ],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
@@ -80,6 +81,7 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
         "PROOFSHEET_STAGE": stage,
         "PROOFSHEET_MEDIA_BUCKET": outputs["MediaBucket"],
         "PROOFSHEET_SITE_BUCKET": outputs["SiteBucket"],
+        "PROOFSHEET_EVENTS_BUCKET": outputs["EventsBucket"],
         "PROOFSHEET_SITE_URL": website.address(endpoint, outputs["SiteBucket"]),
         "PROOFSHEET_SIGNING_SECRET": f"proofsheet-{stage}-signing",
         "PROOFSHEET_USER_POOL": outputs["UserPool"],
@@ -155,7 +157,7 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
 
 def _verify(endpoint: str, outputs: dict[str, str]) -> None:
     """A killed emulator may remember the stack and have lost what is in it."""
-    for bucket in (outputs["MediaBucket"], outputs["SiteBucket"]):
+    for bucket in (outputs["MediaBucket"], outputs["SiteBucket"], outputs["EventsBucket"]):
         client("s3", endpoint).head_bucket(Bucket=bucket)
     client("dynamodb", endpoint).describe_table(TableName=outputs["Table"])
     client("cognito-idp", endpoint).describe_user_pool(UserPoolId=outputs["UserPool"])

@@ -21,6 +21,8 @@ from typing import Any
 from localcloud.clients import arn, client
 
 ATTEMPTS = 3
+# Batches gather for twenty seconds on AWS, where each has its price; nobody wants to watch that on a laptop.
+WINDOW_SECONDS = 1
 FAILED = "failed"
 
 
@@ -32,6 +34,7 @@ class Source:
     queue_url: str
     queue_arn: str
     batch_size: int
+    window_seconds: int  # how long a batch gathers after its first message
     is_batch: bool  # Records of an SQS event source; otherwise each message is one whole event
 
 
@@ -82,13 +85,15 @@ class Wiring:
         redrive = {"deadLetterTargetArn": arn("sqs", self.prefix + FAILED), "maxReceiveCount": ATTEMPTS}
         attributes = {"VisibilityTimeout": str(self.visibility_seconds), "RedrivePolicy": json.dumps(redrive)}
         url, queue_arn = self._queue(function, attributes)
-        return Source(function, url, queue_arn, batch_size=1, is_batch=False)
+        return Source(function, url, queue_arn, batch_size=1, window_seconds=0, is_batch=False)
 
     def _own_queue(self, source: Any) -> Source:
         name = source.queue or source.queue_arn.split(":")[-1]
         url = client("sqs", self.endpoint).get_queue_url(QueueName=name)["QueueUrl"]
         # One receive brings ten messages at most; AWS gathers more only with a batching window.
-        return Source(source.name, url, arn("sqs", name), batch_size=min(source.batch_size, 10), is_batch=True)
+        window = min(source.maximum_batching_window_in_seconds, WINDOW_SECONDS)
+        size = source.batch_size if window else min(source.batch_size, 10)
+        return Source(source.name, url, arn("sqs", name), batch_size=size, window_seconds=window, is_batch=True)
 
     # Sources
 

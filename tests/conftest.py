@@ -15,6 +15,7 @@ os.environ.update(
     PROOFSHEET_STAGE="local",
     PROOFSHEET_MEDIA_BUCKET="proofsheet-local-media-000000000000",
     PROOFSHEET_SITE_BUCKET="proofsheet-local-site-000000000000",
+    PROOFSHEET_EVENTS_BUCKET="proofsheet-local-events-000000000000",
     PROOFSHEET_NOTICES_TOPIC="arn:aws:sns:us-east-1:000000000000:proofsheet-local-notices",
     AWS_DEFAULT_REGION="us-east-1",
     AWS_ACCESS_KEY_ID="test",

@@ -30,7 +30,7 @@ from chalicelib.delivery import signature
 from tools import stages
 from tools.stages import Stage, StageError, say
 
-WORKERS = ("quality", "color", "composition", "content", "faces", "score")
+QUEUES = ("quality", "color", "composition", "content", "faces", "score", "tracking")
 FAILED_EVENTS = "failed-events"
 DEPTHS = {"ApproximateNumberOfMessages": "waiting", "ApproximateNumberOfMessagesNotVisible": "in work"}
 
@@ -65,7 +65,7 @@ def operate(options: argparse.Namespace) -> None:
 
 
 def status(stage: Stage) -> None:
-    for name in [*WORKERS, *(f"{worker}-dlq" for worker in WORKERS), FAILED_EVENTS]:
+    for name in [*QUEUES, *(f"{queue}-dlq" for queue in QUEUES), FAILED_EVENTS]:
         attributes = stage.client("sqs").get_queue_attributes(QueueUrl=url(stage, name), AttributeNames=list(DEPTHS))
         depths = ", ".join(f"{attributes['Attributes'][key]} {what}" for key, what in DEPTHS.items())
         say(f"{name:16} {depths}")
@@ -74,10 +74,10 @@ def status(stage: Stage) -> None:
 def redrive(stage: Stage) -> int:
     """Move every dead letter to the queue it came from; the number moved."""
     moved = 0
-    for worker in WORKERS:
-        for message in messages(stage, f"{worker}-dlq"):
-            stage.client("sqs").send_message(QueueUrl=url(stage, worker), MessageBody=message["Body"])
-            forget(stage, f"{worker}-dlq", message)
+    for queue in QUEUES:
+        for message in messages(stage, f"{queue}-dlq"):
+            stage.client("sqs").send_message(QueueUrl=url(stage, queue), MessageBody=message["Body"])
+            forget(stage, f"{queue}-dlq", message)
             moved += 1
     return moved
 

@@ -5,6 +5,7 @@
 | stack             | proofsheet-{stage}                    | everything that the template makes                 |
 | deployment bucket | proofsheet-{stage}-deploy-{account}   | bundles and templates under their digests          |
 | site bucket       | proofsheet-{stage}-site-{account}     | variants of images                                 |
+| events bucket     | proofsheet-{stage}-events-{account}   | tracked events                                     |
 | signing secret    | proofsheet-{stage}-signing            | what addresses of variants are signed with         |
 | build/{stage}/    | template.json, bundle.zip             | what `python -m tools.package --stage` left        |
 | build/{stage}/    | outputs.json                          | where the stage is, for clients                    |
@@ -144,6 +145,10 @@ class Stage:
         return f"proofsheet-{self.name}-site-{self.account}"
 
     @property
+    def events_bucket(self) -> str:
+        return f"proofsheet-{self.name}-events-{self.account}"
+
+    @property
     def signing_secret(self) -> str:
         return f"proofsheet-{self.name}-signing"
 
@@ -152,6 +157,7 @@ class Stage:
         env = {
             "PROOFSHEET_STAGE": self.name,
             "PROOFSHEET_SITE_BUCKET": self.site_bucket,
+            "PROOFSHEET_EVENTS_BUCKET": self.events_bucket,
             "PROOFSHEET_SITE_URL": outputs["SiteUrl"],
             "PROOFSHEET_SIGNING_SECRET": self.signing_secret,
             "PROOFSHEET_USER_POOL": outputs["UserPool"],

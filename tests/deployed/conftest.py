@@ -32,11 +32,22 @@ SITE = {
     "Type": "AWS::S3::Bucket",
     "Properties": {"BucketName": {"Fn::Sub": "proofsheet-${Stage}-site-${AWS::AccountId}"}},
 }
+EVENTS = {
+    "Type": "AWS::S3::Bucket",
+    "Properties": {"BucketName": {"Fn::Sub": "proofsheet-${Stage}-events-${AWS::AccountId}"}},
+}
 SECRET = {
     "Type": "AWS::SecretsManager::Secret",
     "Properties": {"Name": {"Fn::Sub": "proofsheet-${Stage}-signing"}, "SecretString": '{"current":"1","1":"first"}'},
 }
-RESOURCES = {"MediaBucket": BUCKET, "SiteBucket": SITE, "SigningSecret": SECRET, "Queue": QUEUE, "Function": FUNCTION}
+RESOURCES = {
+    "MediaBucket": BUCKET,
+    "SiteBucket": SITE,
+    "EventsBucket": EVENTS,
+    "SigningSecret": SECRET,
+    "Queue": QUEUE,
+    "Function": FUNCTION,
+}
 # As many as the note for clients needs.
 OUTPUTS = ("RestAPIId", "SiteUrl", "UserPool", "UserPoolClient")
 

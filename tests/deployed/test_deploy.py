@@ -51,6 +51,7 @@ def fill(stage):
     stage.s3.delete_object(Bucket=bucket, Key="b")
     stage.s3.create_multipart_upload(Bucket=bucket, Key="c")
     stage.s3.put_object(Bucket=stage.site_bucket, Key="v/1", Body=b"x")
+    stage.s3.put_object(Bucket=stage.events_bucket, Key="raw/1", Body=b"x")
 
 
 def test_a_deployed_stage_runs_its_bundle_and_tells_where_it_is(stage):

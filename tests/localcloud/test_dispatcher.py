@@ -25,6 +25,23 @@ def test_a_queue_handler_gets_batches_of_at_most_its_size(observer, mark):
     assert {json.loads(record["body"])["n"] for record in messages(calls)} == set(range(9))
 
 
+def test_a_batching_window_gathers_more_than_one_receive_brings_and_no_more_than_the_batch_size(observer, mark):
+    for start in range(0, 60, 10):
+        observer.send(*({"mark": mark, "n": start + n} for n in range(10)), queue="proofsheet-local-tracking")
+    calls = eventually(lambda: len(messages(found := observer.calls("gather", mark))) == 60 and found)
+    sizes = [len(call["event"]["Records"]) for call in calls]
+    assert 10 < max(sizes) <= 25
+    assert {json.loads(record["body"])["n"] for record in messages(calls)} == set(range(60))
+
+
+def test_a_gathered_batch_is_taken_off_its_queue_to_the_last_message(observer, mark):
+    observer.send(*({"mark": mark, "n": n} for n in range(10)), queue="proofsheet-local-tracking")
+    observer.send(*({"mark": mark, "n": n} for n in range(10)), queue="proofsheet-local-tracking")
+    eventually(lambda: len(messages(observer.calls("gather", mark))) == 20)
+    time.sleep(2.5)  # the visibility time
+    assert len(messages(observer.calls("gather", mark))) == 20
+
+
 def test_a_record_carries_what_lambda_puts_into_it(observer, mark):
     observer.client("sqs").send_message(
         QueueUrl=observer.queue("proofsheet-local-color"),

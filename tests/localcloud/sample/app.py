@@ -80,6 +80,11 @@ def color(event):
     return {"batchItemFailures": [{"itemIdentifier": name} for name, order in orders if order.get("do") == "fail"]}
 
 
+@app.on_sqs_message(queue=f"proofsheet-{STAGE}-tracking", batch_size=25, maximum_batching_window_in_seconds=20)
+def gather(event):
+    record("gather", event)
+
+
 @app.on_s3_event(bucket=BUCKET, events=["s3:ObjectCreated:*"], prefix="originals/", suffix=".json")
 def ingest(event):
     record("ingest", event)
