@@ -63,13 +63,17 @@ THROTTLES = frozenset(
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request, checked: the caller, the decoded body and query, and the raw bytes where a route takes those."""
+    """One request, checked: the caller, the decoded body and query, and the raw bytes where a route takes those.
+
+    ip: the sender's address, which nobody may store whole.
+    """
 
     principal: Principal
     body: Any
     query: Any
     raw: bytes
     headers: Mapping[str, str]
+    ip: str
 
     @property
     def store(self) -> AccountStore:
@@ -173,6 +177,7 @@ class Api:
             query=read_query(endpoint, request.query_params or {}),
             raw=request.raw_body if endpoint.takes_bytes else b"",
             headers=request.headers,
+            ip=(request.context.get("identity") or {}).get("sourceIp") or "",
         )
 
         def encode() -> bytes:
