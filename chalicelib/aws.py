@@ -60,6 +60,20 @@ def error_code(error: BaseException) -> str:
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
+def signed(service: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """The headers of a POST with the signature of whoever we are now: a role's credentials are renewed in time."""
+    import boto3
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    credentials = cast("Any", boto3.DEFAULT_SESSION).get_credentials()
+    request = AWSRequest("POST", url, headers=headers, data=body)
+    SigV4Auth(credentials.get_frozen_credentials(), service, settings().region).add_auth(request)
+    return dict(request.headers)
+
+
 def to_item(values: dict[str, Any]) -> dict[str, Any]:
     """Plain values as DynamoDB attributes; None is left out. Floats are not taken: store them packed or as text."""
     return {name: _serializer().serialize(value) for name, value in values.items() if value is not None}
