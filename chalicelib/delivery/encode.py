@@ -1,6 +1,6 @@
 """Pixels to bytes: quality, sizes in bytes, and nothing of the original's metadata but its copyright.
 
-jpg    q 80, 4:2:0, from q 90 on 4:4:4; baseline, or progressive with its own Huffman tables for profile hq
+jpg    q 80, 4:2:0, from q 90 on 4:4:4; baseline; for profile hq 4:2:2, progressive, with Huffman tables of its own
 webp   q 80, method 4
 avif   q 60, speed 8 and over 4 megapixels 10, one thread
 png    lossless
@@ -107,7 +107,7 @@ def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> b
     import_module(f"PIL.{plugin}")  # else Pillow would load all its formats to find this one
     image.info.clear()  # it would copy a profile or a comment from there
     if format == "jpg":
-        options = options | {"subsampling": 0 if quality >= _FULL_CHROMA_FROM else 2}
+        options = {"subsampling": 2} | options | ({"subsampling": 0} if quality >= _FULL_CHROMA_FROM else {})
     if format not in LOSSLESS:
         options = options | {"quality": quality}
     if format == "gif":
@@ -139,7 +139,7 @@ def checked(body: bytes) -> bytes:
 
 def _options(image: Image, format: str, operations: Operations, notice: "Notice | None") -> dict[str, Any]:
     by_format: dict[str, dict[str, Any]] = {
-        "jpg": {"progressive": True, "optimize": True} if operations.profile == "hq" else {},
+        "jpg": {"progressive": True, "optimize": True, "subsampling": 1} if operations.profile == "hq" else {},
         "webp": {"method": 4},
         "avif": {"speed": 8 if image.width * image.height <= _LARGE else 10, "max_threads": 1},
     }

@@ -69,7 +69,7 @@ def ladder(
 ) -> list[Rendered]:
     """Several pictures of one original, in the order asked for, from one decode of each `page`.
 
-    The largest is made first, and each smaller one from the smallest before it that has at least twice its size.
+    The largest is made first, and each smaller one from the smallest before it that is at least as large.
     watermarks: the files of the images to lay over, by their ids. Raises as `render` does, and ValueError for a
     watermark that was not given.
     """
@@ -123,7 +123,7 @@ def _moving(original: Original, operations: Operations, format: str, asides: Asi
     frames: list[Image] = []
     durations: list[int] = []
     for image, duration in animation.images(original):
-        source = Source(original, [Level(image, (1.0, 1.0))])
+        source = Source(original, [Level(image, (1.0, 1.0), original.profile)])
         planned = planned or _planned(source, operations, asides)
         picture = source.picture(planned, hq=operations.profile == "hq")
         transparent = transparent or paint.is_transparent(picture)

@@ -12,14 +12,17 @@ from chalicelib.delivery.resampling import decoder_scale, resample
 from chalicelib.pixels.color import in_srgb
 from chalicelib.pixels.upright import upright
 
-LADDER_MARGIN = 2  # a picture is made from a smaller copy than the decoded one if that has at least twice its size
-
 
 class Level(msgspec.Struct):
-    """The whole original, as stored, at one size. scale: width and height as fractions of the original's."""
+    """The whole original, as stored, at one size.
+
+    scale: width and height as fractions of the original's. profile: ICC, None for sRGB. full_color: as in resampling.
+    """
 
     image: Image
     scale: Point
+    profile: bytes | None = None
+    full_color: bool = True
 
 
 class Source(msgspec.Struct):
@@ -31,8 +34,6 @@ class Source(msgspec.Struct):
 
     def picture(self, planned: Plan, *, hq: bool = False, full_color: bool = True) -> Image:
         """The planned part at the planned size, upright, in sRGB: L, LA, RGB, RGBA, or YCbCr as a JPEG had it.
-
-        full_color: as in resampling.
 
         Unless the source keeps its pixels, they are gone then: what follows needs the memory.
         """
@@ -48,25 +49,28 @@ class Source(msgspec.Struct):
         original = self.original
         stored = as_stored(box, original.upright_size, original.orientation)
         turned = size if original.orientation < 5 else (size[1], size[0])
-        level = self.levels[0] if hq else self._level(stored, turned)
+        level = self.levels[0] if hq else self._level(stored, turned, full_color=full_color)
         with refusals():
             small = resample(
                 level.image, turned, _area(stored, level), linear.resize if hq else None, full_color=full_color
             )
+            small = _in_srgb(small, level.profile)
         if self.keeps and not hq and stored == (0, 0, *original.size):
-            self.levels.append(Level(small, (turned[0] / original.size[0], turned[1] / original.size[1])))
-        return upright(in_srgb(small, original.profile), original.orientation)
+            scale = turned[0] / original.size[0], turned[1] / original.size[1]
+            self.levels.append(Level(small, scale, full_color=full_color))
+        return upright(small, original.orientation)
 
-    def _level(self, box: Box, size: Size) -> Level:
+    def _level(self, box: Box, size: Size, *, full_color: bool) -> Level:
         """The smallest that is large enough."""
         wide, tall = extent(box)
         enough = [
             level
             for level in self.levels[1:]
-            if wide * level.scale[0] >= LADDER_MARGIN * size[0] and tall * level.scale[1] >= LADDER_MARGIN * size[1]
+            if (level.full_color or not full_color)
+            and round(wide * level.scale[0]) >= size[0]
+            and round(tall * level.scale[1]) >= size[1]
         ]
-        same = [level for level in self.levels[1:] if level.image.size == size and box == (0, 0, *self.original.size)]
-        return min(same or enough, key=lambda level: level.scale, default=self.levels[0])
+        return min(enough, key=lambda level: level.scale, default=self.levels[0])
 
 
 def decoded(original: Original, page: int, wanted: Sequence[tuple[Plan, bool]]) -> Source:
@@ -79,7 +83,13 @@ def decoded(original: Original, page: int, wanted: Sequence[tuple[Plan, bool]]) 
         for planned, hq in wanted
     )
     image, fraction = decode(original, page, scale, planes=not any(hq for _, hq in wanted))
-    return Source(original, [Level(image, (fraction, fraction))], keeps=len(wanted) > 1)
+    return Source(original, [Level(image, (fraction, fraction), original.profile)], keeps=len(wanted) > 1)
+
+
+def _in_srgb(image: Image, profile: bytes | None) -> Image:
+    """In sRGB; YCbCr stays YCbCr, so that what is made of it is made as quickly."""
+    converted = in_srgb(image, profile)
+    return converted.convert("YCbCr") if image.mode == "YCbCr" and converted.mode == "RGB" else converted
 
 
 def _area(box: Box, level: Level) -> tuple[float, float, float, float]:
