@@ -8,7 +8,7 @@ contain  the whole picture, in the middle of a canvas of w x h         only when
 fill     w x h, stretched                                              only when asked, for each side alone
 
 With only one of them the other follows from the picture's shape; with neither the picture keeps its size. No result is
-larger than 4096 pixels a side or 12.6 megapixels (4096 x 3072), so that encoding it fits into the memory and the time
+larger than 4096 pixels a side or 11.2 megapixels (4096 x 2730), so that encoding it fits into the memory and the time
 of a request: what would be, is made smaller and keeps its shape.
 `crop` comes first, then the fit; `rotate`, `flip` and `flop` come last, so that crop and gravity speak of the upright
 original, but w and h of the result.
@@ -23,7 +23,7 @@ type Box = tuple[int, int, int, int]
 type Size = tuple[int, int]
 type Point = tuple[float, float]
 
-LARGEST_AREA = 12_600_000
+LARGEST_AREA = 11_200_000
 
 COMPASS: dict[str, Point] = {
     "northwest": (0.0, 0.0),
