@@ -14,10 +14,11 @@ SOURCES = sorted([ROOT / "app.py", *ROOT.glob("chalicelib/**/*.py")])
 HEAVY = {"numpy", "scipy", "skimage", "sklearn", "PIL", "boto3", "botocore", "joblib", "jwt", "cryptography"}
 CHALICE = {"app.py", "chalicelib/http.py", "chalicelib/errors.py", "chalicelib/auth.py"}
 # What knows no AWS.
-PIXELS = ("chalicelib/features/", "chalicelib/pixels/", "chalicelib/images/working_copy.py", "chalicelib/images/sniff.py")
+FOLDERS = ("chalicelib/features/", "chalicelib/pixels/")
+INGEST = ("chalicelib/images/working_copy.py", "chalicelib/images/sniff.py")
 RENDERING = ("animation", "encode", "focus", "geometry", "linear", "opening", "pages", "paint", "render", "resampling")
 GRAMMAR = ("negotiation", "operations", "signature", "similarity", "source", "variant")
-PURE = (*PIXELS, *(f"chalicelib/delivery/{module}.py" for module in (*RENDERING, *GRAMMAR)))
+PURE = (*FOLDERS, *INGEST, *(f"chalicelib/delivery/{module}.py" for module in (*RENDERING, *GRAMMAR)))
 
 
 def name(path: Path) -> str:
