@@ -6,12 +6,17 @@ The queue bills every 64 kB begun, so a message stays below that and holds as mu
 fits into one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from chalicelib.tracking.event import Event, Intake, Rejected
+from chalicelib.tracking.event import Event, Rejected
+
+if TYPE_CHECKING:
+    from chalicelib.tracking.intake import Intake
 
 MAX_MESSAGE_BYTES = 64 * 1024
 

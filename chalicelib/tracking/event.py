@@ -12,7 +12,7 @@ MAX_RAW_CHARACTERS = 2000
 TYPES = ("track", "identify", "page", "screen", "group", "alias")
 KINDS = {"i": "impression", "c": "click", "s": "submit", "v": "conversion"}
 
-# Lower-case names of `track` events. Any other name is archived and not counted.
+# Names of `track` events, in any case. Any other name is archived and not counted.
 KIND_BY_NAME = {
     "image impression": "i",
     "image viewed": "i",
@@ -24,9 +24,10 @@ KIND_BY_NAME = {
     "goal reached": "v",
     "conversion": "v",
 }
+KIND_BY_NAME |= {name.title(): kind for name, kind in KIND_BY_NAME.items()}  # as they are nearly always written
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A valid event.
 
     id: the client's message id, at most 100 characters, or one made from the event's own bytes.
@@ -73,14 +74,6 @@ class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str
     key: str
     received: int
-
-
-class Intake(msgspec.Struct, frozen=True):
-    """What became of one request: accepted, rejected and opted out add up to what was sent."""
-
-    events: list[Event] = []
-    rejected: list[Rejected] = []
-    opted_out: int = 0
 
 
 def kind_of(name: str) -> str | None:
