@@ -76,11 +76,21 @@ def signed(service: str, url: str, headers: dict[str, str], body: bytes) -> dict
 
 def to_item(values: dict[str, Any]) -> dict[str, Any]:
     """Plain values as DynamoDB attributes; None is left out. Floats are not taken: store them packed or as text."""
-    return {name: _serializer().serialize(value) for name, value in values.items() if value is not None}
+    return {name: _attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Any) -> dict[str, Any]:
-    return {name: _plain(_deserializer().deserialize(value)) for name, value in item.items()}
+    # A page of a counter holds thousands of digests, which need no wrapper each.
+    return {
+        name: set(value["BS"]) if "BS" in value else _plain(_deserializer().deserialize(value))
+        for name, value in item.items()
+    }
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, set) and value and all(isinstance(each, bytes) for each in value):
+        return {"BS": sorted(value)}
+    return _serializer().serialize(value)
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,11 @@
 | ranking   | {account}/ranking/{id}      | ranking         | list, sweep                    |
 | entry     | {account}/ranking/{id}      | entry#{image}   |                                |
 | answer    | {account}/answer/{key hash} | answer          |                                |
+| page      | {account}/page/{hour}-{group} | {start}#{part} |                               |
+| seen id   | {account}/seen/{digest}     | seen            |                                |
+| layout    | {account}/layout            | layout          |                                |
+| dirty     | {account}/dirty             | {hour}          | sweep (partitions rollup/...)  |
+| counts    | {account}/counts/{shard}    | H#{hour}, D#{day} |                              |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
@@ -43,6 +48,10 @@ class ConditionFailed(Exception):
     """The item was not as the write demanded: somebody else was first, or it is gone."""
 
 
+class ItemFull(Exception):
+    """The item would be larger than the 400 kB that DynamoDB keeps; nothing was written."""
+
+
 class Page(msgspec.Struct, frozen=True):
     items: list[Item]
     next: str | None
@@ -68,6 +77,32 @@ class AccountStore(msgspec.Struct, frozen=True):
         condition = {"ConditionExpression": "attribute_not_exists(pk)"} if new else {}
         with _conditions():
             aws.dynamodb().put_item(TableName=settings().table, Item=aws.to_item(stored), **condition)  # type: ignore[arg-type]
+
+    def replace(self, kind: str, key: str, item: Item, values: Item, *, condition: str, sk: str | None = None) -> None:
+        """Write a whole item if what is there fulfils the condition; else ConditionFailed."""
+        with _conditions():
+            aws.dynamodb().put_item(
+                TableName=settings().table,
+                Item=aws.to_item({**item, "pk": self.pk(kind, key), "sk": sk or kind}),
+                **_condition(condition, values),
+            )
+
+    def add(self, kind: str, key: str, sk: str, sets: dict[str, set[bytes]], expires: int) -> None:
+        """Add to sets of an item that need not exist, at most 300 of them: DynamoDB's limit of a request.
+
+        The same again changes nothing. Raises ItemFull.
+        """
+        added = ", ".join(f"#{number} :{number}" for number in range(len(sets)))
+        names = {f"#{number}": name for number, name in enumerate(sets)}
+        values = {f":{number}": digests for number, digests in enumerate(sets.values())}
+        with _full_items():
+            aws.dynamodb().update_item(
+                TableName=settings().table,
+                Key=_key(self.pk(kind, key), sk),
+                UpdateExpression=f"SET expires = :expires ADD {added}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=aws.to_item({**values, ":expires": expires}),
+            )
 
     def put_many(self, kind: str, items: list[tuple[str, str, Item]]) -> None:
         """Write (key, sort key, item) rows, at most 25 a call; what DynamoDB leaves over is sent again."""
@@ -98,11 +133,38 @@ class AccountStore(msgspec.Struct, frozen=True):
     def delete(self, kind: str, key: str, sk: str | None = None) -> None:
         aws.dynamodb().delete_item(TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind))
 
+    def remove(self, kind: str, key: str, values: Item, *, condition: str, sk: str | None = None) -> None:
+        """Delete an item if it fulfils the condition; else ConditionFailed."""
+        with _conditions():
+            aws.dynamodb().delete_item(
+                TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind), **_condition(condition, values)
+            )
+
     def partition(self, kind: str, key: str = "", prefix: str = "") -> list[Item]:
         """All items of one partition whose sort key begins with `prefix`."""
-        condition, values = "pk = :pk", {":pk": self.pk(kind, key)}
-        if prefix:
-            condition, values = condition + " AND begins_with(sk, :prefix)", {**values, ":prefix": prefix}
+        if not prefix:
+            return self._query("pk = :pk", {":pk": self.pk(kind, key)})
+        return self._query("pk = :pk AND begins_with(sk, :prefix)", {":pk": self.pk(kind, key), ":prefix": prefix})
+
+    def between(self, kind: str, key: str, first: str, last: str) -> list[Item]:
+        """The items of one partition whose sort keys are from `first` to `last`, both included."""
+        return self._query(
+            "pk = :pk AND sk BETWEEN :first AND :last", {":pk": self.pk(kind, key), ":first": first, ":last": last}
+        )
+
+    def newest(self, kind: str, key: str, prefix: str) -> Item | None:
+        """The item of one partition with the greatest sort key that begins with `prefix`."""
+        answer = aws.dynamodb().query(
+            TableName=settings().table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=aws.to_item({":pk": self.pk(kind, key), ":prefix": prefix}),
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=1,
+        )
+        return aws.from_item(answer["Items"][0]) if answer["Items"] else None
+
+    def _query(self, condition: str, values: Item) -> list[Item]:
         pages = (
             aws.dynamodb()
             .get_paginator("query")
@@ -158,6 +220,18 @@ class AccountStore(msgspec.Struct, frozen=True):
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
         return keys, str(page["LastEvaluatedKey"]["list_sk"]["S"])
 
+    def every_key(self, kind: str, collection: str) -> list[str]:
+        """The ids of everything in a collection, newest first."""
+        request: dict[str, Any] = {
+            "TableName": settings().table,
+            "IndexName": "collection",
+            "KeyConditionExpression": "collection_pk = :pk",
+            "ExpressionAttributeValues": aws.to_item({":pk": self.pk(kind, collection)}),
+            "ScanIndexForward": False,
+        }
+        pages = aws.dynamodb().get_paginator("query").paginate(**request)
+        return [item["pk"]["S"].rsplit("/", 1)[1] for page in pages for item in page["Items"]]
+
     def get_many(self, kind: str, keys: Iterable[str]) -> list[Item]:
         """The items that exist, in the order of `keys`."""
         wanted = list(dict.fromkeys(keys))
@@ -182,27 +256,47 @@ def _write_all(requests: list[Any]) -> None:
         requests += answer.get("UnprocessedItems", {}).get(settings().table, [])
 
 
-def sweep_shard(key: str) -> str:
-    return f"sweep/{crc32(key.encode()) % SWEEP_SHARDS}"
+def sweep_shard(key: str, line: str = "sweep") -> str:
+    return f"{line}/{crc32(key.encode()) % SWEEP_SHARDS}"
 
 
 def overdue(now: float, limit: int) -> Iterator[tuple[AccountStore, str, str]]:
     """(store, kind, id) of what stands still since before `now`, at most `limit` of each shard."""
+    for pk, _sk in _due("sweep", now, limit):
+        account, kind, key = pk.split("/")
+        yield AccountStore(account), kind, key
+
+
+def waiting(line: str, now: float, limit: int) -> Iterator[tuple[AccountStore, str]]:
+    """(store, sort key) of what waits in a line of its own, `sweep_shard(..., line)`, and is due."""
+    for pk, sk in _due(line, now, limit):
+        yield AccountStore(pk.split("/")[0]), sk
+
+
+def _due(line: str, now: float, limit: int) -> Iterator[tuple[str, str]]:
     for shard in range(SWEEP_SHARDS):
         answer = aws.dynamodb().query(
             TableName=settings().table,
             IndexName="sweep",
             KeyConditionExpression="sweep_pk = :pk AND sweep_at <= :now",
-            ExpressionAttributeValues=aws.to_item({":pk": f"sweep/{shard}", ":now": int(now)}),
+            ExpressionAttributeValues=aws.to_item({":pk": f"{line}/{shard}", ":now": int(now)}),
             Limit=limit,
         )
         for item in answer["Items"]:
-            account, kind, key = item["pk"]["S"].split("/")
-            yield AccountStore(account), kind, key
+            yield item["pk"]["S"], item["sk"]["S"]
 
 
 def _key(pk: str, sk: str) -> Any:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _condition(condition: str, values: Item) -> Any:
+    """The parts of a request that make it conditional, as `AccountStore.update` spells them."""
+    return {
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": name for name in _names(condition)},
+        "ExpressionAttributeValues": aws.to_item({f":{name}": value for name, value in values.items()}),
+    }
 
 
 def _names(expression: str) -> set[str]:
@@ -217,4 +311,15 @@ def _conditions() -> Iterator[None]:
     except Exception as error:
         if aws.error_code(error) == "ConditionalCheckFailedException":
             raise ConditionFailed from error
+        raise
+
+
+@contextmanager
+def _full_items() -> Iterator[None]:
+    """DynamoDB's refusal of an item over 400 kB as ItemFull."""
+    try:
+        yield
+    except Exception as error:
+        if aws.error_code(error) == "ValidationException" and "Item size" in str(error):
+            raise ItemFull from error
         raise

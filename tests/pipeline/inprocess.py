@@ -255,6 +255,8 @@ def _wire(value: Any) -> Any:
     if isinstance(value, dict):
         if isinstance(value.get("B"), bytes):
             return {"B": base64.b64encode(value["B"]).decode()}
+        if "BS" in value:
+            return {"BS": [base64.b64encode(each).decode() for each in value["BS"]]}
         return {name: _wire(each) for name, each in value.items()}
     return [_wire(each) for each in value] if isinstance(value, list) else value
 
@@ -263,6 +265,8 @@ def _unwire(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"B"} and isinstance(value["B"], str):
             return {"B": base64.b64decode(value["B"])}
+        if set(value) == {"BS"}:
+            return {"BS": [base64.b64decode(each) for each in value["BS"]]}
         return {name: _unwire(each) for name, each in value.items()}
     return [_unwire(each) for each in value] if isinstance(value, list) else value
 

@@ -1,0 +1,151 @@
+"""The consumer of tracked events: an SQS batch into the archive, the quarantine and the counters.
+
+    archive ──> quarantine ──> claims ──> marks ──> additions
+
+Every step can be done again without harm, so there is nothing to undo: a batch that failed anywhere, or that SQS
+delivers twice, is counted once. Only a failure of AWS is raised; a message that cannot be read is put aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from chalicelib import log
+from chalicelib.store import AccountStore, ConditionFailed, ItemFull
+from chalicelib.tracking import archive, counts, pages, quarantine, rollup
+from chalicelib.tracking.counts import Collected, Counted
+from chalicelib.tracking.event import Rejected
+from chalicelib.tracking.pages import Page, Sets
+
+# DynamoDB takes 300 operators, and 4 kB of expression, in an update.
+ATTRIBUTES_AN_UPDATE = 280
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What `envelope` packed, as far as counting needs it."""
+
+    v: Literal[1]
+    account: str
+    events: list[Counted]
+    rejected: list[Rejected] = []
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """The same message with its events as they stand in it, which is how the archive keeps them."""
+
+    events: list[msgspec.Raw]
+
+
+class Parcel(msgspec.Struct):
+    """What a batch holds of one account."""
+
+    account: str
+    messages: list[str] = []
+    events: list[Counted] = []
+    texts: list[msgspec.Raw] = []
+    rejected: list[Rejected] = []
+
+
+READ = msgspec.json.Decoder(Message)
+READ_TEXTS = msgspec.json.Decoder(Texts)
+
+
+def count(bodies: Sequence[str], message_ids: Sequence[str], now: float) -> None:
+    """Take in a batch of queue messages. now: when the consumer began, Unix seconds.
+
+    Raises what AWS answers when it fails; then the whole batch is to be delivered again.
+    """
+    parcels, unreadable = sort(bodies, message_ids)
+    if unreadable:
+        log.metric("EventsUnreadable", len(unreadable))
+        identifiers, texts, reasons = zip(*unreadable, strict=True)
+        quarantine.keep_unreadable(texts, reasons, archive.batch_digest(identifiers), int(now * 1000))
+    for parcel in parcels:
+        _take(parcel, now)
+
+
+def sort(bodies: Sequence[str], message_ids: Sequence[str]) -> tuple[list[Parcel], list[tuple[str, str, str]]]:
+    """A parcel for each account, and (message id, text, reason) of what cannot be read."""
+    parcels: dict[str, Parcel] = {}
+    unreadable: list[tuple[str, str, str]] = []
+    for body, identifier in zip(bodies, message_ids, strict=True):
+        try:
+            message, texts = READ.decode(body), READ_TEXTS.decode(body)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            unreadable.append((identifier, body, str(error)))
+            continue
+        parcel = parcels.get(message.account) or parcels.setdefault(message.account, Parcel(message.account))
+        parcel.messages.append(identifier)
+        parcel.events += message.events
+        parcel.texts += texts.events
+        parcel.rejected += message.rejected
+    return list(parcels.values()), unreadable
+
+
+def _take(parcel: Parcel, now: float) -> None:
+    batch = archive.batch_digest(parcel.messages)
+    for key, body in archived(parcel, batch):
+        archive.put(key, body)
+    quarantine.keep(parcel.account, parcel.rejected, batch)
+    store = AccountStore(parcel.account)
+    collected = counts.collect(parcel.account, parcel.events, rollup.layouts(store))
+    counts.settle(collected, claim(store, counts.proposals(collected), now))
+    counts.drop_expired(collected, now)
+    rollup.mark(store, {page.hour for page in collected.pages}, now)
+    for page in sorted(collected.pages):
+        for sets in pages.runs(collected.pages[page], ATTRIBUTES_AN_UPDATE):
+            add(store, page, sets)
+    _measure(parcel, collected, now)
+
+
+def archived(parcel: Parcel, batch: str) -> Iterable[tuple[str, bytes]]:
+    """(key, body) of an object for each hour in which events of the parcel arrived."""
+    hours: dict[int, list[msgspec.Raw]] = {}
+    for event, text in zip(parcel.events, parcel.texts, strict=True):
+        hours.setdefault(event.received // 3_600_000, []).append(text)
+    for hour, texts in hours.items():
+        yield archive.raw_key(parcel.account, hour * pages.HOUR, batch), archive.packed(texts)
+
+
+def claim(store: AccountStore, proposed: Mapping[bytes, int], now: float) -> dict[bytes, int]:
+    """The second that each id without a time counts at: the first that was ever claimed for it."""
+    expires = int(now) + pages.KEPT_SECONDS
+    return {digest: _claim(store, digest.hex(), second, expires) for digest, second in proposed.items()}
+
+
+def _claim(store: AccountStore, name: str, second: int, expires: int) -> int:
+    try:
+        store.put("seen", name, {"second": second, "expires": expires}, new=True)
+    except ConditionFailed:
+        item = store.get("seen", name)
+        return _claim(store, name, second, expires) if item is None else int(item["second"])
+    return second
+
+
+def add(store: AccountStore, page: Page, sets: Sets, part: str = "") -> None:
+    """Add to a page. A part of it that is full leads to 16 more, by the last digits of the digests.
+
+    Readers unite the parts, so it does not matter in which of them a digest stands, nor whether in two.
+    """
+    key = rollup.page_key(page.hour, page.group)
+    try:
+        store.add("page", key, f"{page.start}#{part}", sets, pages.expires(page.hour))
+    except ItemFull:
+        log.metric("PagesFull")
+        for digit, some in sorted(pages.split(sets, len(part)).items()):
+            add(store, page, some, digit + part)
+
+
+def _measure(parcel: Parcel, collected: Collected, now: float) -> None:
+    if not parcel.events:
+        return
+    lag = now - min(event.received for event in parcel.events) / 1000
+    log.metrics(
+        EventsCounted=(sum(len(each) for sets in collected.pages.values() for each in sets.values()), "Count"),
+        EventsDuplicate=(collected.doubles, "Count"),
+        EventsLate=(collected.late, "Count"),
+        CounterLagSeconds=(max(0.0, lag), "Seconds"),
+    )
