@@ -10,6 +10,16 @@ from chalicelib.delivery import keys, links, making, presets, serve
 from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
 from chalicelib.scoring import catalog, preview, worker
 from chalicelib.settings import settings
+from chalicelib.tracking import best, collect, consume, quarantine, rollup, stats
+
+# What the routes that Segment's libraries call have in common.
+SENDS_EVENTS = {
+    "access": "open",
+    "takes_bytes": ("application/json", "text/plain"),
+    "answer": contract.Received,
+    "refuses": (400, 401, 403),
+    "tag": "Tracking",
+}
 
 app = Chalice(app_name="proofsheet")
 app.register_middleware(log.invocation)
@@ -221,6 +231,118 @@ def get_signing_key(call):
 @app.on_cw_event(bus.pattern(bus.ImageProcessed))
 def make_presets(event):
     making.make_presets(event.detail["account"], event.detail["image"], time.time())
+
+
+# Tracking
+
+
+def sends_events(call):
+    return collect.Request(call.raw, call.headers, call.ip, time.time())
+
+
+@api.get("/track.js", access="open", gives="text/javascript", tag="Tracking")
+def get_track_js(_call):
+    """The script that a site tracks with."""
+    return http.asset("track.js")
+
+
+@api.post("/v1/batch", **SENDS_EVENTS)
+def send_batch(call):
+    """Segment's batch call: up to 500 kB of events."""
+    return collect.batch(sends_events(call))
+
+
+@api.post("/v1/track", **SENDS_EVENTS)
+def send_track(call):
+    """Segment's track call: something happened."""
+    return collect.one("track", sends_events(call))
+
+
+@api.post("/v1/identify", **SENDS_EVENTS)
+def send_identify(call):
+    """Segment's identify call: who somebody is."""
+    return collect.one("identify", sends_events(call))
+
+
+@api.post("/v1/page", **SENDS_EVENTS)
+def send_page(call):
+    """Segment's page call: a page was seen."""
+    return collect.one("page", sends_events(call))
+
+
+@api.post("/v1/screen", **SENDS_EVENTS)
+def send_screen(call):
+    """Segment's screen call: a screen was seen."""
+    return collect.one("screen", sends_events(call))
+
+
+@api.post("/v1/group", **SENDS_EVENTS)
+def send_group(call):
+    """Segment's group call: whom somebody belongs to."""
+    return collect.one("group", sends_events(call))
+
+
+@api.post("/v1/alias", **SENDS_EVENTS)
+def send_alias(call):
+    """Segment's alias call: two names of one person."""
+    return collect.one("alias", sends_events(call))
+
+
+@api.post("/v1/e", **{**SENDS_EVENTS, "answer": None, "status": 204})
+def send_beacon(call):
+    """A browser's beacon: a batch of up to 64 kB with its `writeKey` inside."""
+    collect.beacon(sends_events(call))
+
+
+@api.get(
+    "/v1/pixel.gif",
+    access="open",
+    query=contract.PixelQuery,
+    gives="image/gif",
+    refuses=(401, 403),
+    tag="Tracking",
+)
+def send_pixel(call):
+    """One event by an image, for mails and pages without scripts."""
+    return http.plain(collect.pixel(call.query.d, sends_events(call)))
+
+
+@api.get("/stats", query=contract.StatsQuery, answer=contract.Stats, refuses=(404,), tag="Tracking")
+def get_stats(call):
+    """What was counted, exactly, by hour or day."""
+    return stats.stats(call.store, call.query, time.time())
+
+
+@api.get("/events/quarantine", access="admin", query=contract.Paging, answer=contract.QuarantineList, tag="Tracking")
+def list_quarantine(call):
+    """Events that were put aside, with their reasons, newest first."""
+    return quarantine.page(call.store, call.query)
+
+
+@app.on_sqs_message(queue=settings().name("tracking"), batch_size=1000, maximum_batching_window_in_seconds=20)
+def count(event):
+    records = event.to_dict()["Records"]
+    consume.count([each["body"] for each in records], [each["messageId"] for each in records], time.time())
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def roll_up(_event):
+    rollup.roll_up(time.time())
+
+
+@api.get(
+    "/best/{ranking}",
+    access="open",
+    query=contract.BestQuery,
+    status=302,
+    refuses=(404,),
+    head=True,
+    tag="Tracking",
+)
+def get_best(call, ranking):
+    """To the image of a ranking that now does best, and learn from it."""
+    seen_by = best.visitor(call.query, call.headers, call.ip)
+    return http.redirect(best.choose(ranking, call.query, seen_by, time.time()).headers)
 
 
 # Scores and rankings

@@ -243,6 +243,11 @@ def plain(outcome: Outcome) -> Response:
     return Response(outcome.body, status_code=outcome.status, headers=headers)
 
 
+def redirect(headers: dict[str, str]) -> Response:
+    """302 to the Location among the headers."""
+    return Response(b"", status_code=302, headers={"Content-Type": "application/octet-stream", **headers})
+
+
 def asset(name: str) -> Response:
     """A file of the docs page; it loads nothing from another host, and may not."""
     from chalicelib import web

@@ -1,0 +1,122 @@
+"""One request with events: whose key is it, may this site use it, and is everything in SQS before we say yes.
+
+Nothing is written for an event here: what is accepted and what is put aside travels in the same messages, and one
+request is one message unless it is too large. Whoever gets no 2xx sends again, with the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from chalicelib import contract, log
+from chalicelib.errors import Forbidden, Unauthorized
+from chalicelib.store import AccountStore
+from chalicelib.tracking import envelope, intake, limit, privacy, queue
+from chalicelib.tracking.intake import Intake, Source
+
+WRITE_KEY_LENGTH = 2 + 17 + 16
+KNOWN_SECONDS = 60
+PIXEL = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00"
+    b"\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What came: the raw body, the headers, the sender's address, and when, in Unix seconds."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    ip: str
+    now: float
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+class WriteKey(msgspec.Struct, frozen=True):
+    allowed_origins: tuple[str, ...]
+    read_at: float
+
+
+_known: dict[str, WriteKey] = {}
+
+
+def batch(request: Request) -> contract.Received:
+    """`POST /v1/batch`. Raises BadRequest, Unauthorized, Forbidden, TooManyRequests, Unavailable."""
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.body)
+    return _take(key, request, lambda source: intake.read_batch(request.body, source))
+
+
+def one(kind: str, request: Request) -> contract.Received:
+    """`POST /v1/track` and its like."""
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.body)
+    return _take(key, request, lambda source: intake.read_one(request.body, kind, source))
+
+
+def beacon(request: Request) -> None:
+    """`POST /v1/e`: a batch whose key is in the body, since a beacon has no headers of its own."""
+    intake.check_beacon(request.body)
+    _take(intake.body_key(request.body), request, lambda source: intake.read_batch(request.body, source))
+
+
+def pixel(text: str, request: Request) -> Outcome:
+    """`GET /v1/pixel.gif?d=`. text: one event in base64url, its key inside."""
+    body = intake.pixel_body(text)
+    _take(intake.body_key(body), request, lambda source: intake.read_pixel(body, source))
+    return Outcome(200, {"Content-Type": "image/gif", "Cache-Control": "no-store"}, PIXEL)
+
+
+def _take(key: str | None, request: Request, read: Callable[[Source], Intake]) -> contract.Received:
+    account = admit(key, request)
+    milliseconds = int(request.now * 1000)
+    agent = request.headers.get("user-agent", "")
+    taken = read(Source(account, str(key), request.ip, agent, milliseconds))
+    if privacy.opted_out(request.headers):
+        # Asked not to be tracked: nothing is kept, and there is nothing to send again.
+        log.metric("EventsOptedOut", len(taken.events))
+        return contract.Received(success=True, accepted=0, rejected=0)
+    if taken.events or taken.rejected:
+        limit.spend(account, str(key), len(taken.events) + len(taken.rejected), request.now)
+        queue.send(envelope.pack(account, taken))
+    log.metrics(
+        EventsAccepted=(len(taken.events), "Count"),
+        EventsRejected=(len(taken.rejected), "Count"),
+        EventsBot=(sum(event.bot for event in taken.events), "Count"),
+    )
+    return contract.Received(success=True, accepted=len(taken.events), rejected=len(taken.rejected))
+
+
+def admit(key: str | None, request: Request) -> str:
+    """The account of a write key. Raises Unauthorized, or Forbidden for a site that the key is not for."""
+    known = _write_key(key or "", request.now)
+    if known is None:
+        raise Unauthorized("A valid write key is needed, as the user of basic authorization or as `writeKey`.")
+    origin = request.headers.get("origin")
+    if origin is not None and known.allowed_origins and origin not in known.allowed_origins:
+        raise Forbidden("This write key is not for this site.", field="Origin")
+    return account_of(str(key))
+
+
+def account_of(key: str) -> str:
+    """The account that stands in a write key: `wk`, the account, 16 random digits."""
+    return key[2:19]
+
+
+def _write_key(key: str, now: float) -> WriteKey | None:
+    """The key as the account keeps it; asked for once a minute, so a revoked key works for a minute more."""
+    if len(key) != WRITE_KEY_LENGTH or not (key.startswith("wk") and key.isascii() and key.isalnum()):
+        return None
+    known = _known.get(key)
+    if known is None or now - known.read_at > KNOWN_SECONDS:
+        item = AccountStore(account_of(key)).get("write-keys", "", key)
+        if item is None:
+            _known.pop(key, None)
+            return None
+        known = _known[key] = WriteKey(tuple(item["allowed_origins"]), now)
+    return known
