@@ -236,10 +236,6 @@ def make_presets(event):
 # Tracking
 
 
-def sends_events(call):
-    return collect.Request(call.raw, call.headers, call.ip, time.time())
-
-
 @api.get("/track.js", access="open", gives="text/javascript", tag="Tracking")
 def get_track_js(_call):
     """The script that a site tracks with."""
@@ -249,49 +245,49 @@ def get_track_js(_call):
 @api.post("/v1/batch", **SENDS_EVENTS)
 def send_batch(call):
     """Segment's batch call: up to 500 kB of events."""
-    return collect.batch(sends_events(call))
+    return collect.batch(call, time.time())
 
 
 @api.post("/v1/track", **SENDS_EVENTS)
 def send_track(call):
     """Segment's track call: something happened."""
-    return collect.one("track", sends_events(call))
+    return collect.one("track", call, time.time())
 
 
 @api.post("/v1/identify", **SENDS_EVENTS)
 def send_identify(call):
     """Segment's identify call: who somebody is."""
-    return collect.one("identify", sends_events(call))
+    return collect.one("identify", call, time.time())
 
 
 @api.post("/v1/page", **SENDS_EVENTS)
 def send_page(call):
     """Segment's page call: a page was seen."""
-    return collect.one("page", sends_events(call))
+    return collect.one("page", call, time.time())
 
 
 @api.post("/v1/screen", **SENDS_EVENTS)
 def send_screen(call):
     """Segment's screen call: a screen was seen."""
-    return collect.one("screen", sends_events(call))
+    return collect.one("screen", call, time.time())
 
 
 @api.post("/v1/group", **SENDS_EVENTS)
 def send_group(call):
     """Segment's group call: whom somebody belongs to."""
-    return collect.one("group", sends_events(call))
+    return collect.one("group", call, time.time())
 
 
 @api.post("/v1/alias", **SENDS_EVENTS)
 def send_alias(call):
     """Segment's alias call: two names of one person."""
-    return collect.one("alias", sends_events(call))
+    return collect.one("alias", call, time.time())
 
 
 @api.post("/v1/e", **{**SENDS_EVENTS, "answer": None, "status": 204})
 def send_beacon(call):
     """A browser's beacon: a batch of up to 64 kB with its `writeKey` inside."""
-    collect.beacon(sends_events(call))
+    collect.beacon(call, time.time())
 
 
 @api.get(
@@ -304,7 +300,7 @@ def send_beacon(call):
 )
 def send_pixel(call):
     """One event by an image, for mails and pages without scripts."""
-    return http.plain(collect.pixel(call.query.d, sends_events(call)))
+    return http.plain(collect.pixel(call.query.d, call, time.time()))
 
 
 @api.get("/stats", query=contract.StatsQuery, answer=contract.Stats, refuses=(404,), tag="Tracking")

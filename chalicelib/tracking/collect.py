@@ -7,6 +7,7 @@ request is one message unless it is too large. Whoever gets no 2xx sends again, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -24,13 +25,15 @@ PIXEL = (
 )
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What came: the raw body, the headers, the sender's address, and when, in Unix seconds."""
+class Request(Protocol):
+    """What came: the raw body, the headers and the sender's address, as `http.Call` has them."""
 
-    body: bytes
-    headers: Mapping[str, str]
-    ip: str
-    now: float
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def ip(self) -> str: ...
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -47,34 +50,34 @@ class WriteKey(msgspec.Struct, frozen=True):
 _known: dict[str, WriteKey] = {}
 
 
-def batch(request: Request) -> contract.Received:
+def batch(request: Request, now: float) -> contract.Received:
     """`POST /v1/batch`. Raises BadRequest, Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.body)
-    return _take(key, request, lambda source: intake.read_batch(request.body, source))
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.raw)
+    return _take(key, request, now, lambda source: intake.read_batch(request.raw, source))
 
 
-def one(kind: str, request: Request) -> contract.Received:
+def one(kind: str, request: Request, now: float) -> contract.Received:
     """`POST /v1/track` and its like."""
-    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.body)
-    return _take(key, request, lambda source: intake.read_one(request.body, kind, source))
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.raw)
+    return _take(key, request, now, lambda source: intake.read_one(request.raw, kind, source))
 
 
-def beacon(request: Request) -> None:
+def beacon(request: Request, now: float) -> None:
     """`POST /v1/e`: a batch whose key is in the body, since a beacon has no headers of its own."""
-    intake.check_beacon(request.body)
-    _take(intake.body_key(request.body), request, lambda source: intake.read_batch(request.body, source))
+    intake.check_beacon(request.raw)
+    _take(intake.body_key(request.raw), request, now, lambda source: intake.read_batch(request.raw, source))
 
 
-def pixel(text: str, request: Request) -> Outcome:
+def pixel(text: str, request: Request, now: float) -> Outcome:
     """`GET /v1/pixel.gif?d=`. text: one event in base64url, its key inside."""
     body = intake.pixel_body(text)
-    _take(intake.body_key(body), request, lambda source: intake.read_pixel(body, source))
+    _take(intake.body_key(body), request, now, lambda source: intake.read_pixel(body, source))
     return Outcome(200, {"Content-Type": "image/gif", "Cache-Control": "no-store"}, PIXEL)
 
 
-def _take(key: str | None, request: Request, read: Callable[[Source], Intake]) -> contract.Received:
-    account = admit(key, request)
-    milliseconds = int(request.now * 1000)
+def _take(key: str | None, request: Request, now: float, read: Callable[[Source], Intake]) -> contract.Received:
+    account = admit(key, request.headers.get("origin"), now)
+    milliseconds = int(now * 1000)
     agent = request.headers.get("user-agent", "")
     taken = read(Source(account, str(key), request.ip, agent, milliseconds))
     if privacy.opted_out(request.headers):
@@ -82,7 +85,7 @@ def _take(key: str | None, request: Request, read: Callable[[Source], Intake]) -
         log.metric("EventsOptedOut", len(taken.events))
         return contract.Received(success=True, accepted=0, rejected=0)
     if taken.events or taken.rejected:
-        limit.spend(account, str(key), len(taken.events) + len(taken.rejected), request.now)
+        limit.spend(account, str(key), len(taken.events) + len(taken.rejected), now)
         queue.send(envelope.pack(account, taken))
     log.metrics(
         EventsAccepted=(len(taken.events), "Count"),
@@ -92,12 +95,11 @@ def _take(key: str | None, request: Request, read: Callable[[Source], Intake]) -
     return contract.Received(success=True, accepted=len(taken.events), rejected=len(taken.rejected))
 
 
-def admit(key: str | None, request: Request) -> str:
+def admit(key: str | None, origin: str | None, now: float) -> str:
     """The account of a write key. Raises Unauthorized, or Forbidden for a site that the key is not for."""
-    known = _write_key(key or "", request.now)
+    known = _write_key(key or "", now)
     if known is None:
         raise Unauthorized("A valid write key is needed, as the user of basic authorization or as `writeKey`.")
-    origin = request.headers.get("origin")
     if origin is not None and known.allowed_origins and origin not in known.allowed_origins:
         raise Forbidden("This write key is not for this site.", field="Origin")
     return account_of(str(key))
