@@ -7,8 +7,8 @@ from chalicelib.tracking.intake import Source
 
 ACCOUNT = "atestaccount00001"
 KEY = f"wk{ACCOUNT}0123456789abcdef"
-RECEIVED = 1_795_000_000_000  # 2026-11-18T09:46:40Z, in ms
-SENT_AT = "2026-11-18T09:46:40.000Z"
+RECEIVED = 1_795_000_000_000  # 2026-11-18T11:06:40Z, in ms
+SENT_AT = "2026-11-18T11:06:40.000Z"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 ADDRESS = "203.0.113.77"
@@ -31,7 +31,7 @@ def sent(number: int = 0, **changes: Any) -> dict[str, Any]:
         "type": "track",
         "event": "Image Clicked",
         "anonymousId": "1c5e9a52-77c2-4cf3-b0b4-0d2a3c5a2f11",
-        "timestamp": "2026-11-18T09:46:38.500Z",
+        "timestamp": "2026-11-18T11:06:38.500Z",
         "properties": {"image": "01k9z5c3a8e7d2m4q6s8v0x1y3", "ranking": "01k9z5c3a8e7d2m4q6s8v0x1y4", "position": 3},
         "context": {"page": {"url": "https://shop.example/lamps"}},
     }

@@ -177,7 +177,7 @@ def cut_open(body: bytes) -> slices.Batch:
 
 def wrong(error: msgspec.ValidationError) -> BadRequest:
     field, _, reason = reason_of(error).partition(": ")
-    return BadRequest(reason or field, field=field if reason else "body")
+    return BadRequest(reason, field="body" if field == "event" else field)
 
 
 def request_of(source: Source, context: Context | None = None, sent_at: Any = None) -> Request:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 # Keys under which trackers put the visitor's address into properties and traits.
@@ -32,8 +33,6 @@ def cut(address: str | None) -> str | None:
     >>> cut("203.0.113.77"), cut("2001:db8:1:2::7"), cut("unknown")
     ('203.0.113.0', '2001:db8:1::', None)
     """
-    from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-
     text = (address or "").strip().partition("%")[0]
     family = AF_INET6 if ":" in text else AF_INET
     try:

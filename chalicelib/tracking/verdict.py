@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -26,7 +27,7 @@ MAX_URL_CHARACTERS = 2000
 MAX_WRITTEN_BYTES = 60 * 1024
 ALWAYS_FITS = MAX_WRITTEN_BYTES // 5
 
-MAX_IDENTIFIER_CHARACTERS = 64
+IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}")
 FIELD = re.compile(r"(.*) - at `\$\.?(.*)`", re.S)
 CONTAINERS = frozenset({dict, list})
 is_private = ADDRESS_KEYS.isdisjoint
@@ -206,19 +207,19 @@ def members(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
 def about(properties: dict[str, Any]) -> tuple[str | None, str | None, int | None]:
     """Image, ranking and position. Raises ValueError."""
     image, ranking, position = properties.get("image"), properties.get("ranking"), properties.get("position")
-    if image is not None and not is_identifier(image):
+    if image is not None and not (isinstance(image, str) and len(image) <= 64 and is_identifier(image)):
         raise ValueError("properties.image: must be 1 to 64 of the characters 0-9 A-Z a-z _ -")
-    if ranking is not None and not is_identifier(ranking):
+    if ranking is not None and not (isinstance(ranking, str) and len(ranking) <= 64 and is_identifier(ranking)):
         raise ValueError("properties.ranking: must be 1 to 64 of the characters 0-9 A-Z a-z _ -")
     if position is not None and not (type(position) is int and 0 <= position <= MAX_POSITION):
         raise ValueError(f"properties.position: must be a whole number from 0 to {MAX_POSITION:,}")
     return image, ranking, position
 
 
-def is_identifier(value: Any) -> bool:
-    if not isinstance(value, str) or len(value) > MAX_IDENTIFIER_CHARACTERS or not value.isascii():
-        return False
-    return value.isalnum() or value.replace("-", "a").replace("_", "a").isalnum()
+@lru_cache(maxsize=4096)
+def is_identifier(text: str) -> bool:
+    """Remembered, since most events are about few images."""
+    return IDENTIFIER.fullmatch(text) is not None
 
 
 def made_id(text: bytes, request: Request) -> str:
@@ -240,14 +241,12 @@ def claimed_id(text: bytes) -> str | None:
 
 
 def reason_of(error: Exception) -> str:
-    """`field: what is wrong with it`, or what is wrong with the whole."""
+    """`field: what is wrong with it`; `event` is the whole of it."""
     if isinstance(error, RecursionError):
         return f"event: is nested more than {MAX_NESTING} deep"
     if match := FIELD.fullmatch(str(error)):
         return f"{match[2] or 'event'}: {match[1]}"
-    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
-        return f"event: {error}"
-    return str(error)
+    return f"event: {error}" if isinstance(error, msgspec.DecodeError) else str(error)
 
 
 def start_of(text: bytes) -> str:
