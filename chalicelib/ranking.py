@@ -18,7 +18,7 @@ from chalicelib.errors import NotFound, Unprocessable
 from chalicelib.images import record
 from chalicelib.scoring import catalog
 from chalicelib.scoring.odds import beats
-from chalicelib.store import AccountStore, ConditionFailed, Item
+from chalicelib.store import PUBLIC, AccountStore, ConditionFailed, Item
 
 NOTHING = contract.Urls(preview=None, original=None)
 
@@ -45,6 +45,7 @@ def create(store: AccountStore, request: contract.NewRanking, now: float) -> con
         },
         new=True,
     )
+    PUBLIC.put("ranking", identifier, {"account": store.account}, sk="owner")
     store.put_many(
         "image", [(image, f"ranking#{identifier}", {"ranking": identifier, "model": request.model}) for image in images]
     )
@@ -165,6 +166,7 @@ def delete(store: AccountStore, identifier: str) -> None:
         images |= item.get("pending", set())
     for image in images:
         store.delete("image", image, f"ranking#{identifier}")
+    PUBLIC.delete("ranking", identifier, "owner")
     store.delete_partition("ranking", identifier)
 
 

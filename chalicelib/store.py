@@ -13,6 +13,7 @@
 | ranking   | {account}/ranking/{id}      | ranking         | list, sweep                    |
 | entry     | {account}/ranking/{id}      | entry#{image}   |                                |
 | answer    | {account}/answer/{key hash} | answer          |                                |
+| owner     | public/ranking/{id}         | owner           |                                |
 | page      | {account}/page/{hour}-{group} | {start}#{part} |                               |
 | seen id   | {account}/seen/{digest}     | seen            |                                |
 | layout    | {account}/layout            | layout          |                                |
@@ -254,6 +255,10 @@ def _write_all(requests: list[Any]) -> None:
         now, requests = requests[:BATCH_WRITE], requests[BATCH_WRITE:]
         answer = aws.dynamodb().batch_write_item(RequestItems={settings().table: now})
         requests += answer.get("UnprocessedItems", {}).get(settings().table, [])
+
+
+# What anybody may ask who has a name alone: which account a ranking is of.
+PUBLIC = AccountStore("public")
 
 
 def sweep_shard(key: str, line: str = "sweep") -> str:

@@ -1,6 +1,4 @@
-"""`GET /best/{account}.{ranking}`: the image of a ranking that now does best, by Thompson sampling.
-
-A ranking's id is unique in its account alone and the route asks for no token, so the path names both.
+"""`GET /best/{ranking}`: the image of a ranking that now does best, by Thompson sampling.
 
     predicted score ──> prior ─┐
     tracked clicks ────────────┴─> Beta(alpha, beta) of each image's click rate ──> one draw each, the highest is shown
@@ -15,14 +13,14 @@ A choice is tracked as an impression whose id follows from ranking, visitor and 
 from __future__ import annotations
 
 import math
-import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from chalicelib import contract, log
 from chalicelib.errors import NotFound
-from chalicelib.store import AccountStore, ConditionFailed
+from chalicelib.store import PUBLIC, AccountStore, ConditionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,7 +30,6 @@ KNOWN_SECONDS = 30  # how long a process trusts what it has read
 KEPT_SECONDS = 3600
 WINDOW_DAYS = 30  # older clicks are of another season
 KEY = "best"  # stands for the write key in the events
-PATH = r"(a[a-z2-7]{16})\.([0-9a-z]{26})"
 
 # What is known of an image before anybody has seen it counts like so many impressions: at usual click rates, one or
 # two clicks. The general model puts two images of a strange collection in order little better than a coin would; after
@@ -82,13 +79,13 @@ def visitor(query: contract.BestQuery, headers: Mapping[str, str], ip: str | Non
     return Visitor(name, bots.is_bot(agent), not privacy.opted_out(headers))
 
 
-def choose(path: str, query: contract.BestQuery, seen_by: Visitor, now: float) -> Choice:
-    """The picture for this visitor. path: "{account}.{ranking}". now: Unix seconds.
+def choose(ranking: str, query: contract.BestQuery, seen_by: Visitor, now: float) -> Choice:
+    """The picture for this visitor. now: Unix seconds.
 
     Raises NotFound for an unknown ranking and for one without an image that can be shown; BadRequest for operations
     that an address cannot have.
     """
-    store, ranking = _named(path)
+    store = AccountStore(owner(ranking))
     start = int(now) - int(now) % SLICE_SECONDS
     seed = fingerprint(store.account, ranking, seen_by.name, start)
     for image in order(known_arms(store, ranking, start, now), seed):
@@ -99,11 +96,13 @@ def choose(path: str, query: contract.BestQuery, seen_by: Visitor, now: float) -
     raise NotFound("None of this ranking's images can be shown.")
 
 
-def _named(path: str) -> tuple[AccountStore, str]:
-    match = re.fullmatch(PATH, path)
-    if match is None:
-        raise NotFound("There is no such ranking; the path is /best/{account}.{ranking}.")
-    return AccountStore(match[1]), match[2]
+@lru_cache(maxsize=4096)
+def owner(ranking: str) -> str:
+    """The account of a ranking, which the route does not name and which never changes. Raises NotFound."""
+    item = PUBLIC.get("ranking", ranking, "owner")
+    if item is None:
+        raise NotFound("There is no such ranking.")
+    return str(item["account"])
 
 
 def _address(store: AccountStore, image: str, query: contract.BestQuery, now: float) -> str | None:

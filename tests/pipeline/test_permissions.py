@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from hashlib import md5
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +16,8 @@ from chalicelib.errors import NotFound
 from chalicelib.images import gallery, lifecycle, record, removal, slots, sweep
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
-from tests.pipeline.guard import Guard, Guarded, for_lambda, grants, policy_files, statements
+from chalicelib.tracking import best, collect, consume, limit, quarantine, queue, rollup, stats
+from tests.pipeline.guard import Guard, Guarded, Need, for_lambda, grants, policy_files, statements
 from tests.pipeline.world import Message, World
 
 ACCOUNT = "a234567abcdefghij"
@@ -62,6 +66,13 @@ class GuardedWorld(World):
                 super(GuardedWorld, self).client("s3").delete_object(Bucket=settings().media_bucket, Key=key)
 
         self.emulator.on_call = on_call
+
+    def take(self, queued: list[str], operation: str, request: dict[str, Any]) -> dict[str, str]:
+        """SQS, asked without boto3."""
+        name = request["QueueUrl"].rpartition("/")[2]
+        self.guard.demand([Need(f"sqs:{operation}", f"arn:aws:sqs:us-east-1:000000000000:{name}")])
+        queued.append(request["MessageBody"])
+        return {"MD5OfMessageBody": md5(queued[-1].encode(), usedforsecurity=False).hexdigest()}
 
     def delete_before(self, operation: str, image: str) -> None:
         """The image is deleted behind the next handler's back, just before its request of that name."""
@@ -178,6 +189,33 @@ def deliver_variants(world, mine, image, photo):
     presets.delete(mine, "tile")
 
 
+def track(world, mine, image, monkeypatch):
+    """Events from the API to the counters, one that was put aside, and the image that does best."""
+    queued = []
+    monkeypatch.setattr(queue, "ask", lambda operation, request: world.take(queued, operation, request))
+    principal = auth.Principal(ACCOUNT, "user", frozenset({"admin"}))
+    key = accounts.create_write_key(principal, contract.NewWriteKey()).key
+    events = [{"type": "track", "event": "click", "userId": "u", "properties": {"image": image}}, 17]
+    body = json.dumps({"writeKey": key, "batch": events}).encode()
+    limit._minutes.clear()
+    collect.batch(SimpleNamespace(raw=body, headers={}, ip=""), world.now)
+    made = ranking.create(mine, contract.NewRanking(images=[image, image_of(world, mine)]), world.now).id
+    best.choose(made, contract.BestQuery(ops="w20"), best.Visitor("anna"), world.now)
+    with world.guard.running("count"):
+        consume.count(queued, [str(number) for number in range(len(queued))], world.now)
+    stats.stats(mine, contract.StatsQuery(image=image), world.now)
+    stats.stats(mine, contract.StatsQuery(collection="spring", interval="hour"), world.now)
+    assert len(quarantine.page(mine, contract.Paging()).items) == 1
+    later = world.now + 2 * 3600
+    with world.guard.running("roll_up"):
+        rollup.roll_up(later)
+    world.bag.messages.clear()
+
+
+def image_of(world, mine):
+    return next(item["id"] for item in mine.page("image", 10, None).items if item["state"] == "ready")
+
+
 def delete_in_a_sweep(world, photo):
     """The same under the sweeper's hands, twice: with the slot still there, and with the slot gone."""
     for operation in ("PutObject", "HeadObject"):
@@ -189,7 +227,7 @@ def delete_in_a_sweep(world, photo):
 
 
 @pytest.mark.usefixtures("remembered")
-def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_photos):
+def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_photos, monkeypatch):
     mine = AccountStore(ACCOUNT)
     images = new_images(world, 3, collection="spring")
     for image, photo in zip(images, small_photos, strict=True):
@@ -199,6 +237,7 @@ def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_ph
     delete_in_the_middle(world, images[0], small_photos[1])
     delete_in_a_sweep(world, small_photos[0])
     deliver_variants(world, mine, images[1], small_photos[0])
+    track(world, mine, images[1], monkeypatch)
     removal.delete(mine, images[1])
     assert world.guard.denied == []
     assert needless(world.guard) == {}
