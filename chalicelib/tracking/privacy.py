@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 # Keys under which trackers put the visitor's address into properties and traits.
@@ -33,15 +32,17 @@ def cut(address: str | None) -> str | None:
     >>> cut("203.0.113.77"), cut("2001:db8:1:2::7"), cut("unknown")
     ('203.0.113.0', '2001:db8:1::', None)
     """
+    import socket
+
     text = (address or "").strip().partition("%")[0]
-    family = AF_INET6 if ":" in text else AF_INET
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
     try:
-        number = inet_pton(family, text)
+        number = socket.inet_pton(family, text)
     except (OSError, ValueError):
         return None
-    if family == AF_INET6 and not number.startswith(MAPPED):
-        return inet_ntop(AF_INET6, number[:6] + bytes(10))
-    return inet_ntop(AF_INET, number[-4:-1] + bytes(1))
+    if family == socket.AF_INET6 and not number.startswith(MAPPED):
+        return socket.inet_ntop(family, number[:6] + bytes(10))
+    return socket.inet_ntop(socket.AF_INET, number[-4:-1] + bytes(1))
 
 
 def opted_out(headers: Mapping[str, str] | None) -> bool:

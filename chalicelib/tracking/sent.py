@@ -103,9 +103,12 @@ def moment(value: Any) -> datetime | None:
         return None
     if isinstance(value, str):
         return rfc3339(value) or datetime.fromisoformat(value)
-    if not isinstance(value, int | float) or not FIRST_MOMENT <= value <= LAST_MOMENT:
+    if not isinstance(value, int | float):
+        raise ValueError("no moment in time")  # noqa: TRY004 - of the same kind as all that is wrong with a value
+    since_1970 = value if abs(value) >= FIRST_MILLISECONDS else value * 1000
+    if not FIRST_MOMENT <= since_1970 <= LAST_MOMENT:
         raise ValueError("no moment in time")
-    return EPOCH + (round(value) if abs(value) >= FIRST_MILLISECONDS else round(value * 1000)) * MILLISECOND
+    return EPOCH + round(since_1970) * MILLISECOND
 
 
 def rfc3339(text: str) -> datetime | None:

@@ -113,6 +113,7 @@ def test_pages_and_screens_keep_their_name_and_count_as_nothing():
         ({"timestamp": "yesterday"}, "timestamp"),
         ({"timestamp": "2026-13-01T00:00:00Z"}, "timestamp"),
         ({"timestamp": 1e300}, "timestamp"),
+        ({"timestamp": -62_135_596_801}, "timestamp"),
         ({"timestamp": True}, "timestamp"),
         ({"originalTimestamp": ""}, "originalTimestamp"),
         ({"sentAt": "soon"}, "sentAt"),

@@ -80,7 +80,7 @@ def test_the_pieces_are_good_and_bad():
     assert [len(taken.events), len(taken.rejected)] == [6, 14]
 
 
-NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, 2**64, -(2**63) - 1, 10**400])
+NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, 2**64, -(2**63) - 1, 10**400, -62_135_596_801])
 MOMENTS = st.sampled_from(
     [
         "2026-11-18T11:06:38.1234567Z",
