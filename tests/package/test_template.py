@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 CODES = {
     kind.code: str(kind.STATUS_CODE) for kind in [errors.ProofsheetError, *errors.ProofsheetError.__subclasses__()]
 }
-# The API, Cognito and the queue's mapping wait for an answer; a lost sweep is made up for by the next minute's.
-NEVER_KEPT = {"APIHandler", "AccountBorn", "Score", "SweepStanding"}
+# The API, Cognito and the queue's mapping wait for an answer; the next minute makes up for a lost sweep or roll-up.
+NEVER_KEPT = {"APIHandler", "AccountBorn", "Score", "Count", "SweepStanding", "RollUp"}
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +117,14 @@ def test_a_batch_reports_its_failures_one_by_one_and_has_six_times_its_time(temp
         assert 6 * function["Timeout"] <= visible
 
 
+def test_a_batch_of_events_gathers_comes_back_whole_and_has_six_times_its_time_and_the_gathering(template, functions):
+    [event] = events(functions["Count"], "SQS")
+    gathers = event["MaximumBatchingWindowInSeconds"]
+    visible = template["Parameters"]["TrackingVisibilitySeconds"]["Default"]
+    assert (event["BatchSize"], gathers, "FunctionResponseTypes" in event) == (1000, 20, False)
+    assert visible >= 6 * functions["Count"]["Timeout"] + gathers
+
+
 def test_every_queue_is_encrypted_and_its_dead_letters_are_kept_for_two_weeks(of_type, alarmed):
     queues = of_type("SQS::Queue")
     dead = {logical_id(each["RedrivePolicy"]["deadLetterTargetArn"]) for each in queues.values() if is_source(each)}
@@ -139,7 +147,7 @@ def test_the_last_delivery_is_the_one_the_workers_take_for_the_last(of_type):
 
 def test_every_queue_is_read(of_type, functions):
     read = {logical_id(event["Queue"]) for function in functions.values() for event in events(function, "SQS")}
-    assert read | {"TrackingQueue"} == {name for name, each in of_type("SQS::Queue").items() if is_source(each)}
+    assert read == {name for name, each in of_type("SQS::Queue").items() if is_source(each)}
 
 
 # Events
@@ -171,24 +179,25 @@ def test_the_pools_trigger_is_the_function_it_may_invoke(template, functions):
 # Policies. That they fit what the code does is for tests/pipeline/test_permissions.py; here, what Lambda itself needs.
 
 
-def lambda_needs(function):
+def lambda_needs(function, queues):
     """(action, name) of what Lambda does in this function's name; * where AWS has no name for it."""
     name = function["FunctionName"]["Fn::Sub"].replace("${Stage}", "local")
     needed = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
     needed |= {(f"logs:{action}", f"/aws/lambda/{name}") for action in ("CreateLogStream", "PutLogEvents")}
     receive = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-    for _ in events(function, "SQS"):
-        needed |= {(f"sqs:{action}", name) for action in receive}
+    for event in events(function, "SQS"):
+        queue = queues[logical_id(event["Queue"])]["QueueName"]["Fn::Sub"].replace("${Stage}", "local")
+        needed |= {(f"sqs:{action}", queue) for action in receive}
     if "DestinationConfig" in function.get("EventInvokeConfig", {}):
         needed.add(("sqs:SendMessage", "proofsheet-local-failed-events"))
     return needed
 
 
-def test_a_policy_gives_lambda_what_it_needs_for_its_functions_and_no_more(functions):
+def test_a_policy_gives_lambda_what_it_needs_for_its_functions_and_no_more(functions, of_type):
     needed = {}
     for name, file in policy_files().items():
         function = next(it for it in functions.values() if handler(it) == ("api" if name == "api_handler" else name))
-        needed.setdefault(file, set()).update(lambda_needs(function))
+        needed.setdefault(file, set()).update(lambda_needs(function, of_type("SQS::Queue")))
     given = {
         file: {
             (grant.action, grant.resource.removesuffix(":*").rpartition(":")[2])
@@ -264,12 +273,21 @@ def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
     assert api["DefinitionBody"]["info"]["title"] == api["Name"]
 
 
+def own_metrics(alarms):
+    """(name, dimensions) of each metric of ours that an alarm looks at, alone or in a formula."""
+    for alarm in alarms:
+        parts = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for metric in parts or [alarm]:
+            if metric["Namespace"] == "Proofsheet":
+                yield metric["MetricName"], json.dumps(metric["Dimensions"])
+
+
 def test_an_alarm_on_a_metric_of_our_own_looks_at_what_the_code_counts(of_type):
-    alarms = [each for each in of_type("CloudWatch::Alarm").values() if each["Namespace"] == "Proofsheet"]
+    watched = list(own_metrics(of_type("CloudWatch::Alarm").values()))
     code = "".join(path.read_text() for path in (ROOT / "chalicelib").glob("**/*.py"))
-    assert alarms
-    assert [each["MetricName"] for each in alarms if f'"{each["MetricName"]}"' not in code] == []
-    assert {json.dumps(each["Dimensions"]) for each in alarms} == {'[{"Name": "stage", "Value": {"Ref": "Stage"}}]'}
+    assert {"VariantFailed", "EventsRejected", "CounterLagSeconds"} <= {name for name, _ in watched}
+    assert [name for name, _ in watched if f'"{name}"' not in code and f"{name}=(" not in code] == []
+    assert {dimensions for _, dimensions in watched} == {'[{"Name": "stage", "Value": {"Ref": "Stage"}}]'}
 
 
 # Data
