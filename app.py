@@ -295,7 +295,7 @@ def send_beacon(call):
     access="open",
     query=contract.PixelQuery,
     gives="image/gif",
-    refuses=(401, 403),
+    refuses=(401, 403, 414),
     tag="Tracking",
 )
 def send_pixel(call):

@@ -25,6 +25,7 @@ MEANINGS = {
     410: "It was there until a stated time.",
     409: "The state, or an earlier request with this Idempotency-Key, does not allow it.",
     413: "Too large.",
+    414: "The address is too long.",
     415: "The wrong type.",
     422: "Valid JSON, but impossible.",
     429: "Too much at once; see Retry-After.",
