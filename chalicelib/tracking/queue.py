@@ -9,6 +9,7 @@ Whatever is unsure is sent again: a message that comes twice is counted once.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -144,15 +145,32 @@ def _post(endpoint: str, headers: dict[str, str], body: bytes) -> tuple[int, byt
     connection = None
     try:
         connection = _connection(endpoint)
-        connection.request("POST", "/", body, headers)
-        response = connection.getresponse()
-        data = response.read()
+        # HTTPConnection.request would send head and body apart: two system calls, and the other side wakes twice.
+        connection.send(_head(endpoint, headers, len(body)) + body)
+        response, data = _answer(connection)
     except (OSError, HTTPException) as error:
         for each in ([connection] if connection else []) + _take_idle():
             each.close()
         raise Refused(type(error).__name__, again=True) from error
-    _keep(connection, response)
+    if response.will_close:
+        connection.close()
+    else:
+        idle.append(connection)
     return response.status, data
+
+
+def _answer(connection: HTTPConnection) -> tuple[HTTPResponse, bytes]:
+    from http.client import HTTPResponse
+
+    with closing(HTTPResponse(connection.sock, method="POST")) as response:
+        response.begin()
+        return response, response.read()
+
+
+def _head(endpoint: str, headers: dict[str, str], length: int) -> bytes:
+    host = endpoint.partition("://")[2]
+    lines = [f"{name}: {value}" for name, value in {**headers, "Host": host, "Content-Length": length}.items()]
+    return "\r\n".join(("POST / HTTP/1.1", *lines, "\r\n")).encode("ascii")
 
 
 def _connection(endpoint: str) -> HTTPConnection:
@@ -202,10 +220,3 @@ def _connect(scheme: str, host: str, port: int | None) -> HTTPConnection:
     made.connect()
     made.sock.settimeout(READ_SECONDS)
     return made
-
-
-def _keep(connection: HTTPConnection, response: HTTPResponse) -> None:
-    if response.will_close:
-        connection.close()
-    else:
-        idle.append(connection)
