@@ -154,9 +154,10 @@ def parts(name: str) -> tuple[str, str, str]:
 
 
 def page_bytes(sizes: Mapping[str, int]) -> int:
-    """About what DynamoDB bills for a page, from the number of digests in each set.
+    """At most what DynamoDB bills for a page, from the number of digests in each set.
 
-    "DynamoDB item sizes and formats": names count as UTF-8, a set costs 3 bytes and each element one more than its own.
+    "DynamoDB item sizes and formats": names count as UTF-8, lists cost 3 bytes and each element one more than its own;
+    of sets nothing is said.
     """
     key_and_time = 2 + 45 + 2 + 12 + 7 + 6
     return key_and_time + sum(len(name) + 3 + size * (DIGEST_BYTES + 1) for name, size in sizes.items())

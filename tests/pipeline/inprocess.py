@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import boto3
 from botocore import UNSIGNED
@@ -91,7 +91,7 @@ class Emulator:
             "http_version": "1.1",
             "method": request.method,
             "scheme": "http",
-            "path": url.path,
+            "path": unquote(url.path),
             "raw_path": url.path.encode(),
             "query_string": url.query.encode(),
             "headers": [(name.lower().encode(), _bytes(value)) for name, value in request.headers.items()],
@@ -207,8 +207,14 @@ class S3:
         self.emulator.on_call("s3", "DeleteObjects", "after")
         return {}
 
-    def list_objects_v2(self, Bucket: str, Prefix: str = "") -> dict[str, Any]:  # noqa: N803
-        query = {"list-type": ["2"], "prefix": [Prefix]}
+    def list_objects_v2(
+        self,
+        Bucket: str,  # noqa: N803
+        Prefix: str = "",  # noqa: N803
+        StartAfter: str = "",  # noqa: N803
+        MaxKeys: int = 1000,  # noqa: N803
+    ) -> dict[str, Any]:
+        query = {"list-type": ["2"], "prefix": [Prefix], "start-after": [StartAfter], "max-keys": [str(MaxKeys)]}
         body = self._answer("ListObjectsV2", "GET", f"/{Bucket}", query=query)["Body"].read()
         return {"Contents": [{"Key": key} for key in re.findall(r"<Key>([^<]+)</Key>", body.decode())]}
 
