@@ -58,6 +58,8 @@ def main() -> None:
     messages = [text for body in requests(MESSAGES) for text in handle(body)]
     handler = rate(lambda: [handle(body) for body in bodies], REQUESTS * EVENTS_A_REQUEST)
     print(f"handler without I/O: {handler:,.0f} events/s at {EVENTS_A_REQUEST} events a request")
+    yardstick = rate(lambda: [msgspec.json.decode(body) for body in bodies], REQUESTS * EVENTS_A_REQUEST)
+    print(f"this machine now, for comparison: msgspec reads the same JSON at {yardstick:,.0f} events/s")
     consumer = rate(lambda: consume_without_io(messages), MESSAGES * EVENTS_A_REQUEST)
     print(f"consumer without I/O: {consumer:,.0f} events/s in batches of {MESSAGES} messages")
     sqs = queue_calls(bodies[:CALLS])
@@ -72,6 +74,7 @@ def main() -> None:
         "handler_with_sqs_vs_boto3": round(sqs["ours"] / sqs["boto3"], 2),
         "handler_with_sqs_events_per_s": round(sqs["ours"] * EVENTS_A_REQUEST),
         "consumer_events_per_s": round(consumer),
+        "json_decode_events_per_s": round(yardstick),
         "write_units_per_event": units,
         "write_units_per_event_five_pollers": split,
         "best_regret_vs_uniform": regrets[""]["best"],

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 600
 KNOWN_SECONDS = 30  # how long a process trusts what it has read
 KEPT_SECONDS = 3600
+MOST_KNOWN = 500  # rankings that a process remembers, of 30 kB at most
 WINDOW_DAYS = 30  # older clicks are of another season
 KEY = "best"  # stands for the write key in the events
 
 # What is known of an image before anybody has seen it counts like so many impressions: at usual click rates, one or
-# two clicks. The general model puts two images of a strange collection in order little better than a coin would; after
-# a hundred views of its own an image is judged by those.
+# two clicks. Whether the model knows this collection nobody can say; after a hundred views of its own an image is judged
+# by those. In the simulation of `bench.tracking`, 200 loses 25 % instead of 33 % where the scores correlate 0.5 with the
+# truth, but 43 % instead of 39 % where they correlate -0.5.
 PRIOR_IMPRESSIONS = 50.0
 USUAL_RATE = 0.03  # of clicks, where the ranking has too few to tell
 USUAL_IMPRESSIONS = 100.0  # as which the usual rate counts
@@ -187,6 +189,8 @@ def known_arms(store: AccountStore, ranking: str, start: int, now: float) -> lis
     known = _known.get(key)
     if known is None or known.start != start or now - known.read_at > KNOWN_SECONDS:
         _known.pop(key, None)
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
         if store.get("ranking", ranking) is None:
             raise NotFound("There is no such ranking.")
         known = _known[key] = Known(_slice_arms(store, ranking, start, now), start, now)
