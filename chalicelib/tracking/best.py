@@ -33,9 +33,9 @@ WINDOW_DAYS = 30  # older clicks are of another season
 KEY = "best"  # stands for the write key in the events
 
 # What is known of an image before anybody has seen it counts like so many impressions: at usual click rates, one or
-# two clicks. Whether the model knows this collection nobody can say; after a hundred views of its own an image is judged
-# by those. In the simulation of `bench.tracking`, 200 loses 25 % instead of 33 % where the scores correlate 0.5 with the
-# truth, but 43 % instead of 39 % where they correlate -0.5.
+# two clicks. Nobody can say how well the model knows this collection; after a hundred views of its own an image is
+# judged by those. In the simulation of `bench.tracking` 200 would lose 25 % of uniform choice's loss instead of 33 %
+# where scores correlate 0.5 with the truth, and 43 % instead of 39 % where they correlate -0.5 (60 catalogues).
 PRIOR_IMPRESSIONS = 50.0
 USUAL_RATE = 0.03  # of clicks, where the ranking has too few to tell
 USUAL_IMPRESSIONS = 100.0  # as which the usual rate counts
