@@ -202,6 +202,12 @@ def create_url(call):
     return links.create(call.store, call.body, time.time())
 
 
+@api.delete("/variants", access="admin", query=contract.SourceQuery, tag="Delivery")
+def purge_variants(call):
+    """Remove every variant of an original, as when it must not be seen any more."""
+    links.purge(call.store, call.query.source)
+
+
 @api.get("/presets", query=contract.PresetQuery, answer=contract.Presets, tag="Delivery")
 def list_presets(call):
     """The account's presets."""

@@ -328,6 +328,12 @@ class Url(Answer):
     srcset: str | None = None
 
 
+class SourceQuery(Request):
+    """source: an image's id, or the key of an original in the configured source."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=600)]
+
+
 class NewPreset(Request):
     """fallback: an image whose variant stands in where a visitor's image cannot be had; the status stays.
 

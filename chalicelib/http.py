@@ -223,7 +223,8 @@ def cache_refusal(endpoint: Endpoint, status: int) -> str:
 
 
 def json_response(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status_code=status, headers={"Content-Type": "application/json", **(headers or {})})
+    own = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return Response(body, status_code=status, headers={**own, **(headers or {})})
 
 
 class Outcome(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib import contract
-from chalicelib.delivery import keys, negotiation, operations, originals, signature
+from chalicelib.delivery import keys, negotiation, operations, originals, shelf, signature
 from chalicelib.delivery.operations import Operations
 from chalicelib.delivery.variant import AUTO, Variant, format_key, original, signed_text, with_format
 from chalicelib.errors import BadRequest, Unprocessable
@@ -37,11 +37,14 @@ def _wanted(request: contract.NewUrl, version: str, now: float) -> Operations:
 
 
 def _format(request: contract.NewUrl) -> str:
-    """What "auto" means is settled now when the visitor's Accept is known; whether AVIF would save enough is not."""
-    if request.format != AUTO or request.accept is None:
-        return request.format
-    accepted = negotiation.accepts(request.accept)
-    return "webp" if "webp" in accepted else "avif" if "avif" in accepted else "jpg"
+    """What "auto" means is settled now for a visitor who takes WebP; others depend on the picture, too."""
+    settled = request.format == AUTO and "webp" in negotiation.accepts(request.accept)
+    return "webp" if settled else request.format
+
+
+def purge(store: AccountStore, source: str) -> None:
+    """Remove every variant of an original; whoever asks next makes it anew."""
+    shelf.remove_all(original(store.account, source))
 
 
 def _key(variant: Variant) -> str:

@@ -46,10 +46,7 @@ def make_or_wait(wanted: Wanted, found: Found, now: float) -> Ensured:
     """The same for a variant that was not there a moment ago."""
     for seconds in (*PATIENCE_SECONDS, 0):
         if shelf.lock(wanted.original, wanted.key, now):
-            try:
-                return _make_unless_made(wanted, found)
-            finally:
-                shelf.unlock(wanted.original, wanted.key)
+            return _make_locked(wanted, found, now)
         time.sleep(seconds)
         now += seconds
         stored = shelf.look(wanted.key)
@@ -58,10 +55,19 @@ def make_or_wait(wanted: Wanted, found: Found, now: float) -> Ensured:
     raise Unavailable("This variant is being made; try again in a moment.")
 
 
-def _make_unless_made(wanted: Wanted, found: Found) -> Ensured:
+def _make_locked(wanted: Wanted, found: Found, now: float) -> Ensured:
     """Whoever held the lock before us may have made it between our look and our lock."""
-    stored = shelf.look(wanted.key)
-    return Ensured(make(wanted, found), made=True) if stored is None else Ensured(stored, made=False)
+    try:
+        stored = shelf.look(wanted.key)
+        ensured = Ensured(make(wanted, found), made=True) if stored is None else Ensured(stored, made=False)
+    except ProofsheetError as refusal:
+        shelf.refuse(wanted.original, wanted.key, refusal, now)
+        raise
+    except Exception:
+        shelf.unlock(wanted.original, wanted.key)
+        raise
+    shelf.unlock(wanted.original, wanted.key)
+    return ensured
 
 
 def make(wanted: Wanted, found: Found) -> Stored:
@@ -127,25 +133,50 @@ def make_presets(account: str, image: str, now: float) -> None:
     try:
         found = originals.find(original)
         each = [of_preset(wish, original, found.version, format) for wish in wishes for format in wish.formats()]
-        missing = [wanted for wanted in each if shelf.look(wanted.key) is None]
-        if ours := [wanted for wanted in missing if shelf.lock(original, wanted.key, now)]:
-            _make_all(ours, found)
+        _make_all([wanted for wanted in each if _is_ours(wanted, now)], found, now)
     except ProofsheetError as refusal:
-        # Deleted, or an original that cannot be shown so: whoever asks for such a variant is told.
+        # Deleted, or an original that cannot be shown: whoever asks for such a variant is told.
         log.info("presets not made", image=image, reason=refusal.message)
 
 
-def _make_all(wanted: list[Wanted], found: Found) -> None:
+def _is_ours(wanted: Wanted, now: float) -> bool:
+    try:
+        return shelf.look(wanted.key) is None and shelf.lock(wanted.original, wanted.key, now)
+    except ProofsheetError:
+        return False  # it was refused a moment ago
+
+
+def _make_all(wanted: list[Wanted], found: Found, now: float) -> None:
+    """Store each as soon as it is made; one that cannot be made does not stop the others."""
     from chalicelib.delivery.render import ladder
 
+    left = dict(enumerate(wanted))
     try:
-        data = originals.read(found)
-        marks = {mark.id: bytes(watermark(each) or b"") for each in wanted if (mark := each.operations.watermark)}
+        data = originals.read(found) if wanted else b""
         boxes = next((known for each in wanted if (known := faces(each))), [])
-        rendered = ladder(data, [(each.operations, each.format) for each in wanted], faces=boxes, watermarks=marks)
-        for each, variant in zip(wanted, rendered, strict=True):
-            shelf.put(each.key, variant)
-            take_back_if_deleted(each)
+        asked = [(each.operations, each.format) for each in wanted]
+        for at, made in ladder(data, asked, faces=boxes, watermarks=_watermarks(wanted)) if wanted else ():
+            each = left.pop(at)
+            if isinstance(made, ProofsheetError):
+                shelf.refuse(each.original, each.key, made, now)
+            else:
+                shelf.put(each.key, made)
+                log.metric("VariantMade")
+                shelf.unlock(each.original, each.key)
+                take_back_if_deleted(each)
     finally:
-        for each in wanted:
+        for each in left.values():
             shelf.unlock(each.original, each.key)
+
+
+def _watermarks(wanted: list[Wanted]) -> dict[str, bytes]:
+    """The images to lay over, by their ids; one that is gone is left out, and its presets are refused."""
+    marks: dict[str, bytes] = {}
+    for each in wanted:
+        try:
+            data = watermark(each)
+        except ProofsheetError:
+            continue
+        if each.operations.watermark is not None and data is not None:
+            marks[each.operations.watermark.id] = data
+    return marks

@@ -23,8 +23,8 @@ v:3f2a                          version of the original, [A-Za-z0-9_-], 1-32 cha
 x:1767225600                    end of validity, Unix seconds
 
 Each at most once. `parse` takes any order and spelled-out defaults, `format` writes the order above without them,
-`canonical` drops what cannot matter, so that equal requests have one key. No operation at all is spelled `_`.
-A number has one spelling: ASCII digits, no sign, no exponent, no needless zero.
+`canonical` multiplies dpr out and drops what cannot matter, so that equal requests have one key. No operation at all is
+spelled `_`. A number has one spelling: ASCII digits, no sign, no exponent, no needless zero.
 """
 
 from __future__ import annotations
@@ -218,7 +218,8 @@ def canonical(operations: Operations, format: str) -> Operations:
     """
     dropped: dict[str, Any] = {}
     if operations.w is None and operations.h is None:
-        dropped |= {"dpr": 1, "enlarge": False}
+        dropped |= {"enlarge": False}
+    dropped |= {"w": _pixels(operations.w, operations.dpr), "h": _pixels(operations.h, operations.dpr), "dpr": 1}
     if operations.w is None or operations.h is None:
         dropped |= {"fit": "inside", "gravity": "center", "focal": None}
     elif operations.fit != "cover":
@@ -226,6 +227,10 @@ def canonical(operations: Operations, format: str) -> Operations:
     if format in LOSSLESS or operations.q == QUALITY.get(format):
         dropped["q"] = None
     return msgspec.structs.replace(operations, **dropped)
+
+
+def _pixels(side: int | None, dpr: float) -> int | None:
+    return None if side is None else max(1, round(side * dpr))
 
 
 def _read(operation: str) -> tuple[str, list[Any]]:

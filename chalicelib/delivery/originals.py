@@ -20,6 +20,8 @@ from chalicelib.images.record import original_key
 from chalicelib.settings import settings
 
 VERSION_LENGTH = 8
+# Begins the versions of source originals that we gave out; a site's own begin with anything else.
+OURS = "-"
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
@@ -33,8 +35,9 @@ class Found(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """What stands for these bytes in an address: the beginning of S3's ETag."""
-        return self.etag.strip('"')[:VERSION_LENGTH]
+        """What stands for these bytes in an address: the beginning of S3's ETag, a source's with a mark before it."""
+        mark = "" if self.bucket == settings().media_bucket else OURS
+        return mark + self.etag.strip('"')[:VERSION_LENGTH]
 
 
 def place(original: Original) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from chalicelib.store import AccountStore, Item
 
 KIND = "presets"
 MOST = 100
+MOST_AT_UPLOAD = 12  # within the minute that their function has
 TOKEN_LENGTH = 12
 
 
@@ -52,8 +53,11 @@ def put(store: AccountStore, name: str, request: contract.NewPreset) -> contract
         raise BadRequest("A preset's name has 1 to 40 characters of a-z, 0-9, _ and -.", field="name")
     preset = _checked(store, name, request)
     kept = all_of(store)
-    if len(kept) >= MOST and name not in {each.name for each in kept}:
+    others = [each for each in kept if each.name != name]
+    if len(others) >= MOST:
         raise Conflict(f"An account has {MOST} presets at most.")
+    if preset.at_upload and sum(each.at_upload for each in others) >= MOST_AT_UPLOAD:
+        raise Conflict(f"At most {MOST_AT_UPLOAD} presets are made at upload.", field="at_upload")
     store.put(KIND, "", _item(preset), sk=name)
     return _view(preset)
 

@@ -17,6 +17,7 @@ stored, and is then sent to S3's own signed address, which redirects nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -75,8 +76,9 @@ def resize(query: contract.ResizeQuery, accept: str, if_none_match: str, now: fl
             return serve(variant, visit)
         except ProofsheetError as refusal:
             return fallback(variant, query, refusal, visit)
-    except ProofsheetError as refusal:
-        log.metric("VariantFailed" if refusal.STATUS_CODE >= 500 else "VariantRefused")
+    except Exception as failure:
+        refused = isinstance(failure, ProofsheetError) and failure.STATUS_CODE < 500
+        log.metric("VariantRefused" if refused else "VariantFailed")
         raise
 
 
@@ -105,13 +107,18 @@ def by_signature(variant: Variant, visit: Visit) -> Outcome:
         if stored is not None:
             return answer(wanted_by(variant), Ensured(stored, made=False), visit)
     found = originals.find(variant.original)
-    # The version of an image is ours to know; that of a source original is whatever the site that signed it says.
-    outdated = variant.original.image is not None and variant.operations.version != found.version
-    if variant.operations.version is None or outdated:
+    if outdated(variant, found):
         return to_version(links.signed(with_version(variant, found.version)))
     if variant.format == AUTO:
         return by_accept(lambda format: wanted_by(links.signed(with_format(variant, format))), found, visit)
     return answer(wanted_by(variant), make_or_wait(wanted_by(variant), found, visit.now), visit)
+
+
+def outdated(variant: Variant, found: Found) -> bool:
+    """Whether the key names no version, or one that is no more. A site's own versions are for the site to know."""
+    version = variant.operations.version
+    theirs = version is not None and variant.original.image is None and not version.startswith(originals.OURS)
+    return not theirs and version != found.version
 
 
 def wanted_by(variant: Variant) -> Wanted:
@@ -138,8 +145,8 @@ def by_accept(wanted: Callable[[str], Wanted], found: Found, visit: Visit) -> Ou
     """To the variant in the best format that this visitor's browser takes; each is stored under its own key."""
     format = best(lambda each: ensure(wanted(each), found, visit.now).stored, negotiation.accepts(visit.accept))
     chosen = wanted(format)
-    seconds = min(ACCEPT_SECONDS, left(chosen, visit.now))
-    return redirect(target(chosen, visit.now), f"private, max-age={seconds}", {"Vary": "Accept"})
+    cached = f"private, max-age={ACCEPT_SECONDS}" if chosen.expires is None else "no-store"
+    return redirect(target(chosen, visit.now), cached, {"Vary": "Accept"})
 
 
 def best(stored: Callable[[str], Stored], accepted: frozenset[str]) -> str:
@@ -171,7 +178,7 @@ def answer(wanted: Wanted, ensured: Ensured, visit: Visit) -> Outcome:
 
 
 def inline(stored: Stored, headers: dict[str, str], visit: Visit) -> Outcome:
-    if stored.etag and stored.etag in visit.if_none_match:
+    if visit.if_none_match == "*" or stored.etag in re.split(r"\s*,\s*", visit.if_none_match):
         return Outcome(304, headers)
     return Outcome(200, {**headers, "Content-Type": stored.content_type}, shelf.read(stored))
 

@@ -1,12 +1,13 @@
 """The variants in the site bucket, and the row that each has in the table.
 
-A row is written before its object. It is the lock that lets one of many simultaneous first requests render, and later
-the list by which a deleted image's variants are found.
+A row is written before its object. It is the lock that lets one of many simultaneous first requests render; it keeps a
+refusal for a minute, so that a file which cannot be shown is not read again for each view; and it is the list by which
+the variants of a deleted original are found.
 
-| variant of          | row                                                    |
-|---------------------|--------------------------------------------------------|
-| an uploaded image   | {account}/image/{id}, sort key variant#{digest of key} |
-| a source original   | {account}/variant/{digest of key}, gone after a day    |
+| variant of          | row                                                                |
+|---------------------|--------------------------------------------------------------------|
+| an uploaded image   | {account}/image/{id}, sort key variant#{digest of key}             |
+| a source original   | {account}/source/{digest of its key}, sort key variant#{...}       |
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import msgspec
 
 from chalicelib import aws
 from chalicelib.delivery.variant import Original
-from chalicelib.errors import NotFound, Unavailable
+from chalicelib.errors import BadRequest, NotFound, ProofsheetError, TooLarge, Unavailable, Unprocessable
 from chalicelib.settings import settings
-from chalicelib.store import AccountStore, ConditionFailed
+from chalicelib.store import AccountStore, ConditionFailed, Item
 
 if TYPE_CHECKING:
     from chalicelib.delivery.render import Rendered
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 PREFIX = "variant#"
 # Longer than any render may take, so that a killed worker's lock ends and a living one's does not.
 LOCK_SECONDS = 15
-ROW_SECONDS = 86_400
+# A row outlives its object, which the bucket keeps for VariantDays, a year at most.
+ROW_SECONDS = 400 * 86_400
+REFUSED_SECONDS = 60
+REFUSALS: dict[int, type[ProofsheetError]] = {kind.STATUS_CODE: kind for kind in (BadRequest, TooLarge, Unprocessable)}
 YEAR = 31_536_000
 FOREVER = f"public, max-age={YEAR}, immutable"
 MISSING = frozenset({"404", "NoSuchKey"})
@@ -126,34 +130,73 @@ def signed_address(key: str, seconds: int, cache_control: str) -> str:
 
 
 def lock(original: Original, key: str, now: float) -> bool:
-    """Whether this request is the one to render; a lock that its owner never gave back ends by itself."""
+    """Whether this request is the one to render; a lock that its owner never gave back ends by itself.
+
+    Raises the refusal that the last one to try was given, for a minute.
+    """
     store, kind, name, sk = _row(original, key)
-    values: dict[str, Any] = {"until": int(now) + LOCK_SECONDS, "now": int(now), "key": key}
-    sets = "SET #until = :until, #key = :key"
-    if kind == "variant":
-        sets, values = sets + ", #expires = :expires", {**values, "expires": int(now) + ROW_SECONDS}
+    until = int(now) + LOCK_SECONDS
+    values: dict[str, Any] = {"until": until, "now": int(now), "key": key, "expires": int(now) + ROW_SECONDS}
     try:
-        store.update(kind, name, sets, values, condition="attribute_not_exists(#until) OR #until <= :now", sk=sk)
+        store.update(
+            kind,
+            name,
+            "SET #until = :until, #key = :key, #expires = :expires REMOVE #refusal",
+            values,
+            condition="attribute_not_exists(#until) OR #until <= :now",
+            sk=sk,
+        )
     except ConditionFailed:
+        _raise_refusal(store.get(kind, name, sk))
         return False
     return True
 
 
+def _raise_refusal(row: Item | None) -> None:
+    if row is not None and "refusal" in row:
+        status, field, message = msgspec.json.decode(row["refusal"], type=tuple[int, str | None, str])
+        raise REFUSALS[status](message, field=field)
+
+
+def refuse(original: Original, key: str, refusal: ProofsheetError, now: float) -> None:
+    """Keep a refusal, instead of giving the lock back; nothing stays of an original that is gone."""
+    if isinstance(refusal, NotFound):
+        withdraw(original, key)
+        return
+    if type(refusal) not in REFUSALS.values():
+        unlock(original, key)
+        return
+    store, kind, name, sk = _row(original, key)
+    text = msgspec.json.encode([refusal.STATUS_CODE, refusal.field, refusal.message]).decode()
+    values = {"until": int(now) + REFUSED_SECONDS, "refusal": text}
+    _settle(store, kind, name, sk, "SET #until = :until, #refusal = :refusal", values)
+
+
 def unlock(original: Original, key: str) -> None:
     store, kind, name, sk = _row(original, key)
+    _settle(store, kind, name, sk, "SET #until = :until", {"until": 0})
+
+
+def _settle(store: AccountStore, kind: str, name: str, sk: str, update: str, values: Item) -> None:
     try:
-        store.update(kind, name, "SET #until = :zero", {"zero": 0}, condition="attribute_exists(pk)", sk=sk)
+        store.update(kind, name, update, values, condition="attribute_exists(pk)", sk=sk)
     except ConditionFailed:
         return  # the image was deleted meanwhile, its rows with it
 
 
 def _row(original: Original, key: str) -> tuple[AccountStore, str, str, str]:
+    kind, name = _partition(original)
+    return AccountStore(original.account), kind, name, PREFIX + _digest(key)
+
+
+def _partition(original: Original) -> tuple[str, str]:
+    return ("image", original.image) if original.image is not None else ("source", _digest(original.key or ""))
+
+
+def _digest(text: str) -> str:
     import hashlib
 
-    digest, store = hashlib.sha256(key.encode()).hexdigest()[:32], AccountStore(original.account)
-    if original.image is not None:
-        return store, "image", original.image, PREFIX + digest
-    return store, "variant", digest, "variant"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 # Removal
@@ -175,6 +218,10 @@ def withdraw(original: Original, key: str) -> None:
     store.delete(kind, name, sk)
 
 
-def remove_all(store: AccountStore, image: str) -> None:
-    """Every variant of an uploaded image."""
-    remove([row["key"] for row in store.partition("image", image, PREFIX)])
+def remove_all(original: Original) -> None:
+    """Every variant of an original, and their rows."""
+    store, (kind, name) = AccountStore(original.account), _partition(original)
+    rows = store.partition(kind, name, PREFIX)
+    remove([row["key"] for row in rows])
+    for row in rows:
+        store.delete(kind, name, row["sk"])

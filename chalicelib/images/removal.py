@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib import aws, ranking
 from chalicelib.delivery import shelf
+from chalicelib.delivery.variant import Original
 from chalicelib.errors import Unavailable
 from chalicelib.images import lifecycle, record
 from chalicelib.settings import settings
@@ -17,8 +18,9 @@ def delete(store: AccountStore, image: str) -> None:
     lifecycle.get(store, image)
     for membership in store.partition("image", image, "ranking#"):
         ranking.forget(store, membership["ranking"], image)
-    shelf.remove_all(store, image)
     delete_objects(store.account, image)
+    # After the original: what somebody still makes of it is taken back by its maker, or is found here.
+    shelf.remove_all(Original(store.account, image=image))
     store.delete_partition("image", image)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,7 +15,7 @@ from PIL import Image
 import app
 from chalicelib import aws, contract, ids, settings
 from chalicelib.delivery import keys, links, making, presets, serve, shelf
-from chalicelib.errors import NotFound, Unavailable
+from chalicelib.errors import NotFound, Unavailable, Unprocessable
 from chalicelib.images import record, removal
 from chalicelib.store import AccountStore
 from tests.pipeline.world import Killed
@@ -115,6 +115,50 @@ def test_two_who_come_while_a_variant_is_made_find_its_lock_and_wait(site, small
     with site.fault("PutObject", rival):
         assert opened(site.ask(key)).width == 20
     assert rivals == [key]
+
+
+def test_a_file_that_cannot_be_shown_is_read_once_a_minute(site):
+    key, reads = site.sign(site.image(b"no picture at all")), []
+
+    def count(_service, operation, when):
+        if (operation, when) == ("GetObject", "before"):
+            reads.append(operation)
+
+    site.world.emulator.on_call = count
+    for _ in range(5):
+        with pytest.raises(Unprocessable):
+            site.ask(key)
+    site.world.now += shelf.REFUSED_SECONDS + 1
+    with pytest.raises(Unprocessable):
+        site.ask(key)
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize("step", ["DeleteObjects", "BatchWriteItem", "DeleteItem"])
+def test_a_visitor_between_any_two_steps_of_a_deletion_leaves_nothing(site, small_photos, step):
+    image = site.image(small_photos[0])
+    key = site.sign(image)
+
+    def visit():
+        with suppress(NotFound):
+            site.ask(key)
+
+    with site.fault(step, visit):
+        removal.delete(site.store, image)
+    assert site.stored(key) is None
+
+
+def test_an_address_that_expires_is_not_remembered_longer_than_it_lasts(site, small_photos):
+    key = site.sign(site.image(small_photos[0]), format="auto", expires_in=86_400)
+    outcome = serve.resize(contract.ResizeQuery(key=key), "image/webp", "", site.world.now)
+    assert outcome.headers["Cache-Control"] == "no-store"
+
+
+def test_a_failing_bucket_is_counted_as_a_failure(site, small_photos, capsys):
+    key = site.sign(site.image(small_photos[0]))
+    with site.fault("PutObject", slow_down), pytest.raises(ClientError):
+        site.ask(key)
+    assert '"VariantFailed": 1' in capsys.readouterr().out
 
 
 def test_a_lock_that_was_never_given_back_ends(site, small_photos):
@@ -253,6 +297,27 @@ def test_a_source_original_keeps_the_version_that_its_site_gave_it(source, small
     assert opened(source.ask(key)).width == 20
 
 
+def test_a_replaced_source_original_is_never_served_under_the_version_before(source, small_photos):
+    put = lambda data: source.world.emulator.client("s3").put_object(  # noqa: E731
+        Bucket="somebodys-bucket", Key="media/r.jpg", Body=data
+    )
+    put(small_photos[0])
+    key = source.sign("r.jpg")
+    put(small_photos[1])
+    outcome = source.ask(key)
+    assert outcome.status == 302
+    assert outcome.headers["Location"].endswith(source.sign("r.jpg"))
+
+
+def test_the_variants_of_a_source_original_can_be_purged(source, small_photos):
+    source.world.emulator.client("s3").put_object(Bucket="somebodys-bucket", Key="media/p.jpg", Body=small_photos[0])
+    keys = [source.sign("p.jpg", f"w{width}") for width in (10, 11)]
+    for key in keys:
+        source.ask(key)
+    links.purge(source.store, "p.jpg")
+    assert [source.stored(key) for key in keys] == [None, None]
+
+
 # Presets at upload
 
 
@@ -289,6 +354,19 @@ def test_presets_at_upload_may_lay_another_image_over(site, small_photos):
     [row] = site.store.partition("image", image, "variant#")
     plain = site.sign(image, "w30", "png")
     assert shelf.read(site.stored(row["key"])) != site.ask(plain).body
+
+
+def test_a_preset_that_does_not_fit_an_image_does_not_stop_the_others(site, small_photos):
+    for name, operations in (
+        ("fits", "w20"),
+        ("outside", "crop:4000:4000:10:10"),
+        ("gone", f"watermark:{'0' * 26}:center:9"),
+    ):
+        presets.put(site.store, name, contract.NewPreset(operations=operations, format="webp", at_upload=True))
+    image = site.image(small_photos[0])
+    making.make_presets(ACCOUNT, image, site.world.now)
+    made = [row["key"] for row in site.store.partition("image", image, "variant#") if site.stored(row["key"])]
+    assert [key.split("/")[2].split(",")[0] for key in made] == ["fits"]
 
 
 def test_presets_killed_anywhere_are_made_by_the_next_delivery(site, small_photos):

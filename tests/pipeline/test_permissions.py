@@ -169,7 +169,7 @@ def ask(world, key, **query):
 
 def deliver_variants(world, mine, image, photo):
     """Every way of asking for a variant, and photos deleted while theirs are made."""
-    presets.put(mine, "tile", contract.NewPreset(operations="w20", at_upload=True))
+    presets.put(mine, "tile", contract.NewPreset(operations="w20,h20,fit:cover,gravity:faces", at_upload=True))
     presets.page(mine, contract.PresetQuery())
     for options in ({"format": "jpg"}, {"format": "jpg", "expires_in": 60}, {"format": "auto"}):
         key = links.create(mine, contract.NewUrl(source=image, operations="w30", **options), world.now).key
