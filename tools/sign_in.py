@@ -1,9 +1,10 @@
-"""Sign in to the stage's user pool: python -m tools.sign_in EMAIL [--sign-up] [--access-token]
+"""Sign in to the stage's user pool: python -m tools.sign_in EMAIL [--sign-up] [--admin] [--access-token]
 
 Prints a token for `Authorization: Bearer`. The password is asked for, or taken from PROOFSHEET_PASSWORD; signing in
 proves by SRP (RFC 5054) that we know it, without sending it. The pool is that of the environment (see
 chalicelib/settings.py), else that of the local cloud running here. `--sign-up` makes the user first; the local cloud
-sends no mail and confirms at once.
+sends no mail and confirms at once. `--admin` puts the user into the group of admins, which takes the operator's own
+credentials.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def main() -> None:
         if arguments.sign_up:
             sign_up(pool, arguments.email, password)
             confirm(pool, arguments.email)
+        if arguments.admin:
+            pool.cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=arguments.email, GroupName="admin")
         tokens = sign_in(pool, arguments.email, password)
     except (SignInError, ClientError, BotoCoreError) as error:
         sys.exit(str(error))
@@ -67,6 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("email")
     parser.add_argument("--sign-up", action="store_true", help="make the user first")
+    parser.add_argument("--admin", action="store_true", help="make the user an admin of their account")
     parser.add_argument("--access-token", action="store_true", help="print the access token instead of the ID token")
     return parser.parse_args()
 

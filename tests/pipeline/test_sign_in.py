@@ -55,6 +55,11 @@ def test_an_id_and_an_access_token_name_the_same_user(cloud: Any, email: str, ve
     assert by_access == replace(by_id, email=None)
 
 
+def test_an_operator_makes_an_admin(cloud: Any, verifier: TokenVerifier) -> None:
+    made = command(cloud, f"{uuid.uuid4().hex}@example.com", "--sign-up", "--admin")
+    assert verifier.verify(made.stdout.strip()).groups == {"admin"}
+
+
 def test_a_wrong_password_signs_nobody_in(cloud: Any, email: str) -> None:
     refused = command(cloud, email, password=PASSWORD + "!")
     assert (refused.returncode, refused.stdout) == (1, "")
