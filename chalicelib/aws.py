@@ -80,14 +80,18 @@ def to_item(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_item(item: Any) -> dict[str, Any]:
-    # A page of a counter holds thousands of digests, which need no wrapper each.
-    return {
-        name: set(value["BS"]) if "BS" in value else _plain(_deserializer().deserialize(value))
-        for name, value in item.items()
-    }
+    return {name: _value(value) for name, value in item.items()}
+
+
+def _value(attribute: Any) -> Any:
+    if "BS" in attribute:
+        return set(attribute["BS"])  # thousands of digests in a page of a counter, which need no wrapper each
+    return attribute["S"] if "S" in attribute else _plain(_deserializer().deserialize(attribute))
 
 
 def _attribute(value: Any) -> Any:
+    if type(value) is str:
+        return {"S": value}  # as most are: the serializer tries nine other types before it comes to this one
     if isinstance(value, set) and value and all(isinstance(each, bytes) for each in value):
         return {"BS": sorted(value)}
     return _serializer().serialize(value)

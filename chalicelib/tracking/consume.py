@@ -40,13 +40,21 @@ class Texts(msgspec.Struct, frozen=True):
 
 
 class Parcel(msgspec.Struct):
-    """What a batch holds of one account."""
+    """What a batch holds of one account. texts: its events by the hour of their arrival (hours since 1970)."""
 
     account: str
     messages: list[str] = []
     events: list[Counted] = []
-    texts: list[msgspec.Raw] = []
+    texts: dict[int, list[msgspec.Raw]] = {}
     rejected: list[Rejected] = []
+
+    def put(self, identifier: str, message: Message, texts: list[msgspec.Raw]) -> None:
+        self.messages.append(identifier)
+        self.events += message.events
+        self.rejected += message.rejected
+        if message.events:
+            # A message is one request or a part of one: its events arrived together.
+            self.texts.setdefault(message.events[0].received // 3_600_000, []).extend(texts)
 
 
 READ = msgspec.json.Decoder(Message)
@@ -78,10 +86,7 @@ def sort(bodies: Sequence[str], message_ids: Sequence[str]) -> tuple[list[Parcel
             unreadable.append((identifier, body, str(error)))
             continue
         parcel = parcels.get(message.account) or parcels.setdefault(message.account, Parcel(message.account))
-        parcel.messages.append(identifier)
-        parcel.events += message.events
-        parcel.texts += texts.events
-        parcel.rejected += message.rejected
+        parcel.put(identifier, message, texts.events)
     return list(parcels.values()), unreadable
 
 
@@ -103,10 +108,7 @@ def _take(parcel: Parcel, now: float) -> None:
 
 def archived(parcel: Parcel, batch: str) -> Iterable[tuple[str, bytes]]:
     """(key, body) of an object for each hour in which events of the parcel arrived."""
-    hours: dict[int, list[msgspec.Raw]] = {}
-    for event, text in zip(parcel.events, parcel.texts, strict=True):
-        hours.setdefault(event.received // 3_600_000, []).append(text)
-    for hour, texts in hours.items():
+    for hour, texts in parcel.texts.items():
         yield archive.raw_key(parcel.account, hour * pages.HOUR, batch), archive.packed(texts)
 
 
@@ -144,7 +146,7 @@ def _measure(parcel: Parcel, collected: Collected, now: float) -> None:
         return
     lag = now - min(event.received for event in parcel.events) / 1000
     log.metrics(
-        EventsCounted=(sum(len(each) for sets in collected.pages.values() for each in sets.values()), "Count"),
+        EventsCounted=(collected.size(), "Count"),
         EventsDuplicate=(collected.doubles, "Count"),
         EventsLate=(collected.late, "Count"),
         CounterLagSeconds=(max(0.0, lag), "Seconds"),

@@ -16,7 +16,7 @@ Tallies = dict[str, Four]
 EVERYTHING = ""  # the subject of the whole account
 
 
-class Counted(msgspec.Struct, frozen=True):
+class Counted(msgspec.Struct, frozen=True, gc=False):
     """What counting needs of an `event.Event`; a decoder passes over the rest."""
 
     id: str
@@ -48,16 +48,22 @@ class Collected(msgspec.Struct):
     late: int = 0
     doubles: int = 0
 
+    def size(self) -> int:
+        """How many digests there are."""
+        return sum(len(digests) for sets in self.pages.values() for digests in sets.values())
+
     def digests(self, second: int, attribute: str) -> set[bytes]:
         """The set that an event of that second belongs to."""
-        layout = pages.layout_at(self.layouts, second)
-        page = pages.page_of(layout, second, pages.parts(attribute)[1])
-        return self.pages.setdefault(page, {}).setdefault(attribute, set())
+        page = pages.page_of(pages.layout_at(self.layouts, second), second, pages.image_of(attribute))
+        sets = self.pages.get(page)
+        if sets is None:
+            sets = self.pages[page] = {}
+        return sets.setdefault(attribute, set())
 
 
 def collect(account: str, events: Iterable[Counted], layouts: Sequence[Layout]) -> Collected:
     """Bots do not count, nor does what is not about an image. layouts: oldest first."""
-    collected = Collected(layouts)
+    collected, entered, late = Collected(layouts), 0, 0
     # A place is 10 s of an attribute: every width is a multiple of that, so it lies in one page.
     places: dict[tuple[int, str], set[bytes]] = {}
     for event in events:
@@ -66,16 +72,15 @@ def collect(account: str, events: Iterable[Counted], layouts: Sequence[Layout]) 
         moment, digest = pages.read_id(event.id, account)
         if moment is None:
             collected.untimed.append(_untimed(event, digest, name))
-            continue
-        second = moment // 1000
-        if not pages.within_horizon(second, event.received // 1000):
-            collected.late += 1
-            continue
-        digests = places.get((second // 10, name))
-        if digests is None:
-            digests = places[second // 10, name] = collected.digests(second, name)
-        collected.doubles += digest in digests
-        digests.add(digest)
+        elif not pages.within_horizon(second := moment // 1000, event.received // 1000):
+            late += 1
+        else:
+            digests = places.get((second // 10, name))
+            if digests is None:
+                digests = places[second // 10, name] = collected.digests(second, name)
+            digests.add(digest)
+            entered += 1
+    collected.late, collected.doubles = late, entered - collected.size()
     return collected
 
 
@@ -91,10 +96,10 @@ def proposals(collected: Collected) -> dict[bytes, int]:
 
 def settle(collected: Collected, claimed: Mapping[bytes, int]) -> None:
     """Put the events without a time where their ids' claims say."""
+    before = collected.size()
     for event in collected.untimed:
-        digests = collected.digests(claimed[event.digest], event.attribute)
-        collected.doubles += event.digest in digests
-        digests.add(event.digest)
+        collected.digests(claimed[event.digest], event.attribute).add(event.digest)
+    collected.doubles += len(collected.untimed) - (collected.size() - before)
 
 
 def drop_expired(collected: Collected, now: float) -> None:

@@ -67,9 +67,11 @@ def hour_of(second: int) -> int:
 
 
 def layout_at(layouts: Sequence[Layout], second: int) -> Layout:
-    """The layout of the hour in which this second lies. layouts: oldest first."""
-    hour = hour_of(second)
-    return next((layout for layout in reversed(layouts) if layout.start <= hour), FIRST_LAYOUT)
+    """The layout of the hour in which this second lies. layouts: oldest first, each from a full hour on."""
+    for layout in reversed(layouts):
+        if layout.start <= second:
+            return layout
+    return FIRST_LAYOUT
 
 
 def page_of(layout: Layout, second: int, image: str) -> Page:
@@ -102,20 +104,15 @@ def read_id(identifier: str, account: str) -> tuple[int | None, bytes]:
 
     A UUIDv7 ends in 74 random bits; other ids are hashed, and `moments` knows where their times are.
     """
-    return _read_uuid7(identifier) or (id_time(identifier), _hashed(identifier, account))
-
-
-def _read_uuid7(identifier: str) -> tuple[int, bytes] | None:
-    """Nearly every id is one, so this is quicker than `moments`, and the same."""
-    if len(identifier) != 36 or identifier[14] != "7" or identifier[19] not in "89abAB":
-        return None
-    if not identifier[8] == identifier[13] == identifier[18] == identifier[23] == "-":
-        return None
-    try:
-        whole = bytes.fromhex(identifier.replace("-", ""))
-    except ValueError:
-        return None
-    return (int.from_bytes(whole[:6]), whole[6:]) if len(whole) == 16 else None
+    # Nearly every id is a UUIDv7, and this is a third of what the consumer does: quicker than `moments`, and the same.
+    if len(identifier) == 36 and identifier[8:24:5] == "----":
+        try:
+            whole = bytes.fromhex(identifier.replace("-", ""))
+        except ValueError:
+            whole = b""
+        if len(whole) == 16 and whole[6] >> 4 == 7 and whole[8] >> 6 == 2:
+            return int.from_bytes(whole[:6]), whole[6:]
+    return id_time(identifier), _hashed(identifier, account)
 
 
 def _hashed(identifier: str, account: str) -> bytes:
@@ -147,7 +144,11 @@ def attribute(kind: str | None, image: str | None, ranking: str | None) -> str |
 
 def parts(name: str) -> tuple[str, str, str]:
     """(kind, image, ranking or "") of a set's name."""
-    return name[0], name[1 : 1 + ID_LENGTH], name[1 + ID_LENGTH :]
+    return name[0], image_of(name), name[1 + ID_LENGTH :]
+
+
+def image_of(name: str) -> str:
+    return name[1 : 1 + ID_LENGTH]
 
 
 # Sizes

@@ -368,8 +368,10 @@ class Schedule:
         return {subject: self._hours(subject) for subject in subjects or ("", RANKING, *IMAGES)}
 
     def _hours(self, subject: str) -> dict[int, tuple[int, int, int, int]]:
-        query = {"ranking" if subject == RANKING else "image": subject} if subject else {}
-        return {hour: four(point) for hour, point in zip(HOURS, ask(**query).series, strict=True) if any(four(point))}
+        query = contract.StatsQuery(**{"ranking" if subject == RANKING else "image": subject} if subject else {})
+        store, span = AccountStore(ACCOUNT), stats.Span(HOURS.start, HOURS.stop, HOURS.step)
+        [found] = stats.read(store, stats.scope_of(store, query), span).values() or [{}]
+        return {hour: tuple(found[hour]) for hour in sorted(found)}
 
     def is_true(self, answers: dict[str, dict[int, tuple[int, int, int, int]]]) -> bool:
         """Whether each id is counted once, as what it is, in an hour that it may count in."""
