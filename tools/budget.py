@@ -1,6 +1,7 @@
 """How large the bundle may be: in all, by AWS's limit, and by library, by what was last accepted.
 
-The recorded sizes are in `bundle_budget.json` beside this module; `make package ACCEPT=1` writes them anew.
+The recorded sizes are in `bundle_budget.json` and `compaction_budget.json` beside this module; `make package ACCEPT=1`
+writes them anew.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from pathlib import Path
 
 Sizes = dict[str, float]
 
-RECORD = Path(__file__).with_name("bundle_budget.json")
-#: MiB unzipped. AWS refuses more than 250 for a function and its layers together; 8 are kept in hand.
-LIMIT = 242.0
+RECORDS = {kind: Path(__file__).with_name(f"{kind}_budget.json") for kind in ("bundle", "compaction")}
+#: MiB unzipped. AWS refuses more than 250 for a function and its layers together; 8 are kept in hand. The compaction
+#: has the runtime's own libraries and DuckDB, and no reason to have more.
+LIMITS = {"bundle": 242.0, "compaction": 100.0}
 #: MiB that a library may grow unasked: a patch release, a few modules of ours.
 ALLOWANCE = 0.25
 
@@ -26,6 +28,9 @@ LIBRARIES = {
     "pyjwt": "jwt",
     "python_dateutil": "dateutil",
     "_cffi_backend": "cffi",
+    "crawler_user_agents": "crawleruseragents",
+    "_duckdb": "duckdb",
+    "adbc_driver_duckdb": "duckdb",
 }
 
 
@@ -47,27 +52,28 @@ def sizes(bundle: Path) -> Sizes:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def recorded() -> Sizes:
-    budget: Sizes = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+def recorded(kind: str = "bundle") -> Sizes:
+    path = RECORDS[kind]
+    budget: Sizes = json.loads(path.read_text()) if path.exists() else {}
     return budget
 
 
-def record(found: Sizes) -> None:
-    RECORD.write_text(json.dumps({name: round(mib, 2) for name, mib in sorted(found.items())}, indent=1) + "\n")
+def record(kind: str, found: Sizes) -> None:
+    RECORDS[kind].write_text(json.dumps({name: round(mib, 2) for name, mib in sorted(found.items())}, indent=1) + "\n")
 
 
-def excess(found: Sizes, budget: Sizes) -> str | None:
+def excess(found: Sizes, budget: Sizes, kind: str = "bundle") -> str | None:
     """One line that says what is too large, or None."""
     total = sum(found.values())
-    if total > LIMIT:
-        return f"The bundle has {total:.1f} MiB unzipped; it may have {LIMIT:.0f}."
+    if total > LIMITS[kind]:
+        return f"The {kind} has {total:.1f} MiB unzipped; it may have {LIMITS[kind]:.0f}."
     grown = {name: (budget.get(name, 0.0), mib) for name, mib in found.items()}
     named = [
         f"{name} from {before:.2f} to {now:.2f} MiB"
         for name, (before, now) in grown.items()
         if now > before + ALLOWANCE
     ]
-    return f"The bundle has grown: {', '.join(named)}. Slim it, or accept this with --accept." if named else None
+    return f"The {kind} has grown: {', '.join(named)}. Slim it, or accept this with --accept." if named else None
 
 
 def table(found: Sizes) -> str:

@@ -23,7 +23,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from botocore.exceptions import ClientError
 
 from localcloud import website
 from tools import stages
-from tools.stages import Stage, StageError, code, one_line, say
+from tools.stages import BUNDLES, Stage, StageError, code, one_line, say
 from tools.waiting import Events, explained, settled
 
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -68,8 +68,8 @@ def deploy(stage: Stage, parameters: dict[str, str] | None = None) -> dict[str, 
     say(f"Deploying {stage.name} to {stage.endpoint or 'AWS'}, account {stage.account}, {stage.region}")
     kind = _make_ready(stage)
     _ensure_bucket(stage)
-    for path, key in ((package.bundle, package.bundle_key), (package.template, package.template_key)):
-        _upload(stage, path, key)
+    for path in package.files:
+        _upload(stage, path, package.key(path))
     _apply(stage, package, parameters or {}, kind)
     outputs = _outputs(stage)
     stage.write_outputs(outputs)
@@ -84,21 +84,33 @@ class Package:
     """What `python -m tools.package` left in a stage's folder."""
 
     folder: Path
-    bundle: Path = field(init=False)
-    template: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.bundle = self.folder / "bundle.zip"
-        self.template = self.folder / "template.json"
+    @property
+    def template(self) -> Path:
+        return self.folder / "template.json"
+
+    @property
+    def bundles(self) -> dict[str, Path]:
+        """The zips by the parameters that say where they lie."""
+        return {name: self.folder / f"{kind}.zip" for name, kind in BUNDLES.items() if name in self.takes}
+
+    @property
+    def files(self) -> list[Path]:
+        return [*self.bundles.values(), self.template]
 
     def require(self, parameters: dict[str, str]) -> None:
         """Raises StageError when it is not whole, or does not take these parameters."""
-        missing = [path for path in (self.bundle, self.template) if not path.is_file()]
-        if missing:
-            raise StageError(f"{missing[0]} is not there: run `make package STAGE={self.folder.name}` first.")
+        # The template first: it says which bundles there are.
+        self._require(self.template)
+        for path in self.bundles.values():
+            self._require(path)
         unknown = sorted(parameters.keys() - self.takes)
         if unknown:
             raise StageError(f"The template has no parameter {', '.join(unknown)}; it has {', '.join(self.takes)}.")
+
+    def _require(self, path: Path) -> None:
+        if not path.is_file():
+            raise StageError(f"{path} is not there: run `make package STAGE={self.folder.name}` first.")
 
     @cached_property
     def takes(self) -> list[str]:
@@ -108,13 +120,14 @@ class Package:
         except ValueError as error:
             raise StageError(f"{self.template} is no template ({one_line(error)}): package again.") from error
 
-    @cached_property
-    def bundle_key(self) -> str:
-        return f"bundles/{_digest(self.bundle)}.zip"
+    def key(self, path: Path) -> str:
+        """Where one of the files lies in the deployment bucket."""
+        folder = "templates" if path == self.template else "bundles"
+        return f"{folder}/{self._digests[path]}{path.suffix}"
 
     @cached_property
-    def template_key(self) -> str:
-        return f"templates/{_digest(self.template)}.json"
+    def _digests(self) -> dict[Path, str]:
+        return {path: _digest(path) for path in self.files}
 
 
 def _digest(path: Path) -> str:
@@ -265,13 +278,14 @@ def _has_changes(stage: Stage, name: str) -> bool:
 
 def _template_url(stage: Stage, package: Package) -> str:
     if stage.endpoint:
-        return f"{stage.endpoint.rstrip('/')}/{stage.deployment_bucket}/{package.template_key}"
-    return f"https://{stage.deployment_bucket}.s3.{stage.region}.amazonaws.com/{package.template_key}"
+        return f"{stage.endpoint.rstrip('/')}/{stage.deployment_bucket}/{package.key(package.template)}"
+    return f"https://{stage.deployment_bucket}.s3.{stage.region}.amazonaws.com/{package.key(package.template)}"
 
 
 def _parameters(stage: Stage, package: Package, given: dict[str, str]) -> list[dict[str, Any]]:
     """Ours and the given ones; the stack keeps the others that it was given before."""
-    own = {"Stage": stage.name, "BundleBucket": stage.deployment_bucket, "BundleKey": package.bundle_key}
+    keys = {name: package.key(path) for name, path in package.bundles.items()}
+    own = {"Stage": stage.name, "BundleBucket": stage.deployment_bucket, **keys}
     if stage.endpoint:  # where no name of a website leads to the emulator
         own["SiteUrl"] = website.address(stage.endpoint, stage.site_bucket)
     values = {name: value for name, value in {**own, **given}.items() if name in package.takes}

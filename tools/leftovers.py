@@ -77,6 +77,7 @@ LISTS: dict[str, Lister] = {
     "AWS::DynamoDB::Table": _pages("dynamodb", "list_tables", "TableNames[]"),
     "AWS::SQS::Queue": _pages("sqs", "list_queues", "QueueUrls[]"),
     "AWS::SNS::Topic": _pages("sns", "list_topics", "Topics[].TopicArn"),
+    "AWS::Glue::Database": _pages("glue", "get_databases", "DatabaseList[].Name"),
     "AWS::Lambda::Function": _pages("lambda", "list_functions", "Functions[].FunctionName"),
     "AWS::Lambda::EventSourceMapping": _pages("lambda", "list_event_source_mappings", "EventSourceMappings[].UUID"),
     "AWS::Events::Rule": _pages("events", "list_rules", "Rules[].Name"),

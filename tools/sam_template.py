@@ -28,17 +28,19 @@ from chalice.policy import AppPolicyGenerator
 from chalice.utils import OSUtils, to_cfn_resource_name
 
 from tools import undeclared_methods
+from tools.stages import BUNDLES
 
 Template = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 #: Merged in this order, each over what came before.
-MERGED = ("resources.yaml", "functions.yaml", "api.yaml", "alarms.yaml", "cdn.yaml")
+MERGED = ("resources.yaml", "functions.yaml", "api.yaml", "alarms.yaml", "cdn.yaml", "tracking.yaml")
 #: Where CloudFormation finds the bundle; `tools.deploy` uploads it there.
 CODE = {"Bucket": {"Ref": "BundleBucket"}, "Key": {"Ref": "BundleKey"}}
 BUNDLE_PARAMETERS = {
     "BundleBucket": {"Type": "String", "Description": "The bucket that holds the code of all functions."},
     "BundleKey": {"Type": "String", "Description": "The key of the bundle in that bucket."},
+    "CompactionKey": {"Type": "String", "Description": "The key of the compaction's own bundle there."},
 }
 
 
@@ -160,10 +162,13 @@ def known(name: str, ids: Template, kind: str) -> str:
     return ids[name] if kind == "queue" else name
 
 
-def handlers(template: Template) -> list[str]:
-    """Every entry point of the bundle, as "module.function"."""
+def handlers(template: Template) -> dict[str, list[str]]:
+    """Every entry point as "module.function", by the bundle that it is in."""
     functions = [entry for entry in template["Resources"].values() if entry["Type"] == "AWS::Serverless::Function"]
-    return sorted({entry["Properties"]["Handler"] for entry in functions})
+    found: dict[str, set[str]] = {}
+    for properties in (each["Properties"] for each in functions):
+        found.setdefault(BUNDLES[properties["CodeUri"]["Key"]["Ref"]], set()).add(properties["Handler"])
+    return {bundle: sorted(names) for bundle, names in found.items()}
 
 
 def write(template: Template, path: Path) -> None:

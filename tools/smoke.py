@@ -26,17 +26,17 @@ TOLERANCE = 1e-6
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff")
 
 
-def run(bundle: Path, handlers: list[str]) -> None:
-    """Exits with the reason when the bundle does not do what the environment does."""
+def run(bundle: Path, handlers: list[str], kind: str = "bundle") -> None:
+    """Exits with the reason when the bundle does not do what the environment does. kind: of CHECKS in the probe."""
     with tempfile.TemporaryDirectory() as folder:
         photos, tree = Path(folder) / "photos", Path(folder) / "bundle"
         write_photos(photos)
         unpack(bundle, tree)
         before = archive.files(tree)
-        found = probe(tree, photos, handlers, alone=True)
+        found = probe(tree, photos, handlers, kind, alone=True)
         if archive.files(tree) != before:
             sys.exit("The bundle wrote into its own folder, which Lambda forbids.")
-        differences = list(disagreements(found, probe(ROOT, photos, handlers, alone=False)))
+        differences = list(disagreements(found, probe(ROOT, photos, handlers, kind, alone=False)))
     if differences:
         sys.exit("The bundle computes otherwise than the tested environment:\n  " + "\n  ".join(differences))
     print(f"Smoke test passed: {len(handlers)} entry points, {', '.join(found)}.")
@@ -60,9 +60,9 @@ def unpack(bundle: Path, tree: Path) -> None:
         contents.extractall(tree)
 
 
-def probe(tree: Path, photos: Path, handlers: list[str], *, alone: bool) -> dict[str, Any]:
+def probe(tree: Path, photos: Path, handlers: list[str], kind: str = "bundle", *, alone: bool) -> dict[str, Any]:
     """What the probe finds with the code in `tree`, by check."""
-    command = [sys.executable, *(ALONE if alone else ()), str(PROBE), str(tree), str(photos), *handlers]
+    command = [sys.executable, *(ALONE if alone else ()), str(PROBE), str(tree), str(photos), kind, *handlers]
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -1,4 +1,4 @@
-"""Runs inside a bundle, for `tools.smoke`: python smoke_probe.py TREE PHOTOS HANDLER...
+"""Runs inside a bundle, for `tools.smoke`: python smoke_probe.py TREE PHOTOS BUNDLE HANDLER...
 
 It may import nothing of this repository but what is in TREE. Each function of CHECKS uses one part of the bundle and
 returns what it found, as plain values; together they are printed as one JSON object.
@@ -19,6 +19,8 @@ CLIENTS = (
     "dynamodb", "s3", "sqs", "sns", "events", "lambda", "cognito-idp", "sts", "sagemaker", "sagemaker-runtime",
     "logs", "cloudwatch",
 )  # fmt: skip
+# In the bundle of the compaction and in no other, since DuckDB is.
+COMPACTION_ALONE = ("chalicelib/tracking/compaction.py", "chalicelib/tracking/daybook.py")
 RENDERED = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
 
 
@@ -31,13 +33,13 @@ def photos() -> Path:
 
 
 def handlers() -> list[str]:
-    return sys.argv[3:]
+    return sys.argv[4:]
 
 
 def entry_points() -> list[str]:
     """Every handler that the template names can be called."""
     for handler in handlers():
-        module, _, function = handler.partition(".")
+        module, _, function = handler.rpartition(".")
         if not callable(getattr(import_module(module), function)):
             raise TypeError(f"{handler} cannot be called")
     return handlers()
@@ -45,11 +47,8 @@ def entry_points() -> list[str]:
 
 def imports() -> int:
     """Every import in our code, also those inside functions, finds its module and name."""
-    wanted = {
-        pair
-        for path in [tree() / "app.py", *tree().glob("chalicelib/**/*.py")]
-        for pair in imported(ast.parse(path.read_text()))
-    }
+    ours = {tree() / "app.py", *tree().glob("chalicelib/**/*.py")} - {tree() / name for name in COMPACTION_ALONE}
+    wanted = {pair for path in ours for pair in imported(ast.parse(path.read_text()))}
     for module, name in sorted(wanted):
         if name and not hasattr(import_module(module), name):
             import_module(f"{module}.{name}")
@@ -187,6 +186,23 @@ def statistics() -> dict[str, float]:
     }
 
 
+def compaction() -> Any:
+    """Raw events become a day's file, and its counts."""
+    import tempfile
+
+    from chalicelib.tracking.daybook import Daybook
+
+    event = (
+        '{{"id": "{}", "type": "track", "account": "a", "key": "k", "received": 1795000000000, "at": 1795000000000,'
+        ' "frozen": 1795000000000, "kind": "c", "image": "01k9z5c3a8e7d2m4q6s8v0x1y3", "properties": {{"a": 1}}}}\n'
+    )
+    with tempfile.TemporaryDirectory() as folder, Daybook(Path(folder), 128) as book:
+        book.enter(event.format(number % 7).encode() for number in range(20))
+        [day] = book.changed()
+        book.write(day, None, Path(folder) / "day")
+        return [str(day), list(book.sizes(Path(folder) / "day"))]
+
+
 def plain(value: Any) -> Any:
     """Arrays and numpy's numbers as JSON has them."""
     if isinstance(value, dict):
@@ -196,7 +212,7 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-CHECKS = (
+SHARED = (
     entry_points,
     imports,
     working_copies,
@@ -208,11 +224,13 @@ CHECKS = (
     training,
     statistics,
 )
+#: By the bundle that they are for.
+CHECKS = {"bundle": SHARED, "compaction": (entry_points, clients, compaction)}
 
 
 def main() -> None:
     sys.path.insert(0, str(tree()))
-    print(json.dumps({check.__name__: check() for check in CHECKS}))
+    print(json.dumps({check.__name__: check() for check in CHECKS[sys.argv[3]]}))
 
 
 if __name__ == "__main__":

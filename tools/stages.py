@@ -7,7 +7,7 @@
 | site bucket       | proofsheet-{stage}-site-{account}     | variants of images                                 |
 | events bucket     | proofsheet-{stage}-events-{account}   | tracked events                                     |
 | signing secret    | proofsheet-{stage}-signing            | what addresses of variants are signed with         |
-| build/{stage}/    | template.json, bundle.zip             | what `python -m tools.package --stage` left        |
+| build/{stage}/    | template.json, *.zip                  | what `python -m tools.package --stage` left        |
 | build/{stage}/    | outputs.json                          | where the stage is, for clients                    |
 
 StageError            cannot be done; the message is one line for a person
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 # As in the template: the longest name made of it must fit into the 63 characters of a bucket's name.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+#: The zips of a package, by the template's parameters that say where they lie.
+BUNDLES = {"BundleKey": "bundle", "CompactionKey": "compaction"}
 # An emulator asks who it is, and takes everyone for the same.
 EMULATOR_KEY = "test"
 

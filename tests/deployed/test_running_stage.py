@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -35,7 +36,15 @@ def log(stage, function):
     return [event["message"] for page in pages for event in page["events"]]
 
 
+def test_the_compaction_runs_from_its_own_bundle(running):
+    call = running.client("lambda").invoke(FunctionName=f"{running.stack}-compact", Payload=b"{}")
+    answer = json.load(call["Payload"])
+    assert "FunctionError" not in call, answer
+    assert answer["unreadable"] == 0
+
+
 def test_every_function_has_run_the_schedule_and_the_triggers_included(running, functions):
+    # That of the night has been invoked above.
     deadline = time.monotonic() + 90  # the sweeper runs once a minute
     idle = set(functions)
     while idle and time.monotonic() < deadline:

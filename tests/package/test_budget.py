@@ -51,4 +51,11 @@ def test_no_accepted_budget_lifts_the_limit():
 
 
 def test_the_recorded_budget_is_within_the_limit():
-    assert 150 < sum(budget.recorded().values()) <= budget.LIMIT
+    assert 150 < sum(budget.recorded("bundle").values()) <= budget.LIMITS["bundle"]
+
+
+def test_the_compaction_has_no_library_for_images():
+    recorded = budget.recorded("compaction")
+    assert 60 < sum(recorded.values()) <= budget.LIMITS["compaction"]
+    assert recorded.keys().isdisjoint({"numpy", "scipy", "skimage", "sklearn", "PIL"})
+    assert "duckdb" not in budget.recorded("bundle")

@@ -43,7 +43,7 @@ def test_a_bundle_that_has_grown_is_not_printed_as_good(monkeypatch, tmp_path):
     (tmp_path / "pandas" / "a.so").write_bytes(bytes(2**20))
     archive.pack(tmp_path / "pandas", tmp_path / "bundle.zip")
     with pytest.raises(SystemExit, match="The bundle has grown"):
-        package.measure(tmp_path / "bundle.zip", accept=False)
+        package.measure(tmp_path / "bundle.zip", "bundle", accept=False)
 
 
 def test_our_files_bring_their_byte_code_and_leave_the_cache(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -46,11 +47,12 @@ def test_workers_wait_for_their_queue_to_be_made(template):
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["ColorQueue", "Arn"]}
 
 
-def test_every_function_is_named_knows_its_stage_and_has_the_one_bundle(template):
+def test_every_function_is_named_knows_its_stage_and_has_the_one_bundle_but_for_the_compaction(template):
     for entry in functions(template):
         assert entry["FunctionName"]["Fn::Sub"].startswith("proofsheet-${Stage}-")
         assert entry["Environment"]["Variables"]["PROOFSHEET_STAGE"] == {"Ref": "Stage"}
-        assert entry["CodeUri"] == {"Bucket": {"Ref": "BundleBucket"}, "Key": {"Ref": "BundleKey"}}
+        key = "BundleKey" if entry["Handler"].startswith("app.") else "CompactionKey"
+        assert entry["CodeUri"] == {"Bucket": {"Ref": "BundleBucket"}, "Key": {"Ref": key}}
 
 
 def test_a_template_can_only_be_deployed_as_its_own_stage(template):
@@ -66,7 +68,13 @@ def test_rules_listen_to_their_own_stage(template):
 def test_every_handler_is_in_app(template):
     import app
 
-    assert {name.removeprefix("app.") for name in sam_template.handlers(template)} <= set(dir(app))
+    assert {name.removeprefix("app.") for name in sam_template.handlers(template)["bundle"]} <= set(dir(app))
+
+
+def test_the_compactions_entry_point_is_in_its_module(template):
+    [handler] = sam_template.handlers(template)["compaction"]
+    module, _, name = handler.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_cloudformation_can_expand_it(template, monkeypatch):
@@ -77,7 +85,7 @@ def test_cloudformation_can_expand_it(template, monkeypatch):
             return {}
 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    parameters = {"Stage": "trial", "BundleBucket": "bucket", "BundleKey": "key"}
+    parameters = {"Stage": "trial", "BundleBucket": "bucket", "BundleKey": "key", "CompactionKey": "other"}
     expanded = transform(template, parameters, NoPolicies())["Resources"]
     notifications = expanded["MediaBucket"]["Properties"]["NotificationConfiguration"]
     assert len(notifications["LambdaConfigurations"]) == 1
