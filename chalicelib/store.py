@@ -1,24 +1,25 @@
 """One DynamoDB table, and the only door to it.
 
-| item      | pk                          | sk              | indexes                        |
-|-----------|-----------------------------|-----------------|--------------------------------|
-| account   | {account}/account           | account         |                                |
-| API key   | {account}/keys              | {key id}        |                                |
-| image     | {account}/image/{id}        | image           | list, collection, sweep        |
-| embedding | {account}/image/{id}        | embedding       |                                |
-| wanted by | {account}/image/{id}        | ranking#{id}    |                                |
-| variant   | {account}/image/{id}        | variant#{hash}  |                                |
-|           | {account}/variant/{hash}    | variant         |                                |
-| preset    | {account}/presets           | {name}          |                                |
-| ranking   | {account}/ranking/{id}      | ranking         | list, sweep                    |
-| entry     | {account}/ranking/{id}      | entry#{image}   |                                |
-| answer    | {account}/answer/{key hash} | answer          |                                |
-| owner     | public/ranking/{id}         | owner           |                                |
-| page      | {account}/page/{hour}-{group} | {start}#{part} |                               |
-| seen id   | {account}/seen/{digest}     | seen            |                                |
-| layout    | {account}/layout            | layout          |                                |
-| dirty     | {account}/dirty             | {hour}          | sweep (partitions rollup/...)  |
-| counts    | {account}/counts/{shard}    | H#{hour}, D#{day} |                              |
+| item      | pk                            | sk                  | indexes                 |
+|-----------|-------------------------------|---------------------|-------------------------|
+| account   | {account}/account             | account             |                         |
+| API key   | {account}/keys                | {key id}            |                         |
+| image     | {account}/image/{id}          | image               | list, collection, sweep |
+| embedding | {account}/image/{id}          | embedding           |                         |
+| wanted by | {account}/image/{id}          | ranking#{id}        |                         |
+| variant   | {account}/image/{id}          | variant#{hash}      |                         |
+|           | {account}/variant/{hash}      | variant             |                         |
+| preset    | {account}/presets             | {name}              |                         |
+| ranking   | {account}/ranking/{id}        | ranking             | list, sweep             |
+| entry     | {account}/ranking/{id}        | entry#{image}       |                         |
+| answer    | {account}/answer/{key hash}   | answer              |                         |
+| owner     | public/ranking/{id}           | owner               |                         |
+| page      | {account}/page/{hour}-{group} | {start}#{part}      |                         |
+| seen id   | {account}/seen/{digest}       | seen                |                         |
+| layout    | {account}/layout              | layout              |                         |
+| dirty     | {account}/dirty               | {hour}              | sweep, as rollup/{n}    |
+| counts    | {account}/counts/{shard}      | H#{hour} or D#{day} |                         |
+| rate      | {account}/rate/{key}#{minute} | rate                |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
