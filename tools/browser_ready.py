@@ -78,7 +78,8 @@ def run(*command: str, folder: Path | None = None) -> str:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
     if done.returncode:
-        raise NoBrowser(f"{' '.join(command[:2])}: {done.stderr.strip().splitlines()[-1:] or 'failed'}")
+        why = done.stderr.strip().splitlines() or ["failed"]
+        raise NoBrowser(f"{' '.join(command[:2])}: {why[-1]}")
     return done.stdout
 
 
