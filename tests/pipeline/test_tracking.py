@@ -130,6 +130,22 @@ def test_a_roll_up_that_was_overtaken_writes_nothing(imagine, quiet):
     assert totals() == (3, 0, 0, 0)
 
 
+def test_an_addition_that_lands_while_the_roll_up_reads_is_left_to_the_next_one(imagine, quiet):
+    cloud = imagine()
+    count(*some(1))
+    first = tracking_world.greenlet(lambda: rollup.roll_up(NOW + 7200))
+    while not read_pages(cloud, first):
+        pass
+    count(*some(2), now=NOW + 7200)
+    while not first.dead:
+        first.switch()
+    assert totals() == (3, 0, 0, 0)
+    assert list(rollup.dirty(AccountStore(ACCOUNT))) == [pages.hour_of(NOW)]
+    rollup.roll_up(NOW + 5 * 3600)
+    assert rollup.dirty(AccountStore(ACCOUNT)) == {}
+    assert totals() == (3, 0, 0, 0)
+
+
 def read_pages(cloud, worker):
     """Let a worker go on to its next request; whether it has the answer to its query of pages."""
     worker.switch()
