@@ -286,8 +286,8 @@ def _parameters(stage: Stage, package: Package, given: dict[str, str]) -> list[d
     """Ours and the given ones; the stack keeps the others that it was given before."""
     keys = {name: package.key(path) for name, path in package.bundles.items()}
     own = {"Stage": stage.name, "BundleBucket": stage.deployment_bucket, **keys}
-    if stage.endpoint:  # where no name of a website leads to the emulator
-        own["SiteUrl"] = website.address(stage.endpoint, stage.site_bucket)
+    if stage.endpoint:  # where no name of a website leads to the emulator, and alarms take single metrics alone
+        own |= {"SiteUrl": website.address(stage.endpoint, stage.site_bucket), "AlarmFormulas": "false"}
     values = {name: value for name, value in {**own, **given}.items() if name in package.takes}
     before = {parameter["ParameterKey"] for parameter in (stage.describe() or {}).get("Parameters", [])}
     kept = (before & set(package.takes)) - values.keys()

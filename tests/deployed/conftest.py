@@ -40,10 +40,18 @@ SECRET = {
     "Type": "AWS::SecretsManager::Secret",
     "Properties": {"Name": {"Fn::Sub": "proofsheet-${Stage}-signing"}, "SecretString": '{"current":"1","1":"first"}'},
 }
+CATALOG = {
+    "Type": "AWS::Glue::Database",
+    "Properties": {
+        "CatalogId": {"Ref": "AWS::AccountId"},
+        "DatabaseInput": {"Name": {"Fn::Sub": "proofsheet-${Stage}"}},
+    },
+}
 RESOURCES = {
     "MediaBucket": BUCKET,
     "SiteBucket": SITE,
     "EventsBucket": EVENTS,
+    "Catalog": CATALOG,
     "SigningSecret": SECRET,
     "Queue": QUEUE,
     "Function": FUNCTION,

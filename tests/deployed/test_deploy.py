@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import zipfile
 
 import pytest
 
 from chalicelib.delivery import signature
-from tests.deployed.conftest import BUCKET, RESOURCES
+from tests.deployed.conftest import BUCKET, FUNCTION, RESOURCES
 from tools import deploy as deploying
 from tools import destroy as destroying
 from tools import leftovers, operate
@@ -271,10 +274,49 @@ def test_a_stage_that_is_not_packaged_names_the_command(stage, capsys):
     assert stage.deployment_bucket not in buckets(stage)
 
 
+def test_each_bundle_that_the_template_asks_for_is_deployed_and_missed_where_it_is_not(stage, capsys):
+    path = stage.folder / "template.json"
+    template = json.loads(path.read_text())
+    template["Parameters"]["CompactionKey"] = {"Type": "String"}
+    code = {"S3Bucket": {"Ref": "BundleBucket"}, "S3Key": {"Ref": "CompactionKey"}}
+    other = {**FUNCTION["Properties"], "FunctionName": {"Fn::Sub": "proofsheet-${Stage}-compact"}, "Code": code}
+    template["Resources"]["Compact"] = {**FUNCTION, "Properties": other}
+    path.write_text(json.dumps(template))
+    assert deploying.main(arguments(stage)) == 1
+    assert "compaction.zip is not there" in capsys.readouterr().err
+    with zipfile.ZipFile(stage.folder / "compaction.zip", "w") as archive:
+        archive.writestr("probe.py", "def handler(event, context):\n    return 7\n")
+    deploy(stage)
+    call = stage.client("lambda").invoke(FunctionName=f"proofsheet-{stage.name}-compact", Payload=b"{}")
+    assert (answer(stage), json.load(call["Payload"])) == (1, 7)
+
+
 @pytest.mark.parametrize("parameter", ["Speed=1", "Stage", "=1"])
 def test_an_unknown_parameter_is_refused(stage, parameter, capsys):
     assert deploying.main(arguments(stage, "--parameter", parameter)) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# The compaction by hand
+
+
+def compact(stage, *more):
+    """In a process of its own, since it takes the stage's environment for its own."""
+    command = [sys.executable, "-m", "tools.compact", *arguments(stage, *more)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_compaction_by_hand_says_what_it_did(stage):
+    deploy(stage)
+    done = compact(stage)
+    nothing = {"accounts": 0, "parts": 0, "entered": 0, "unreadable": 0, "days": 0}
+    assert (done.returncode, json.loads(done.stdout.splitlines()[-1])) == (0, nothing)
+
+
+def test_a_day_that_is_no_date_is_refused_in_one_line(stage):
+    done = compact(stage, "--day", "yesterday")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "takes a date such as" in done.stderr.splitlines()[0]
 
 
 # The signing secret
