@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check rank package e2e deploy destroy cost train-general bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking features-doc vendor-web clean
+.PHONY: help run test test-browser check rank package e2e deploy destroy cost train-general bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking features-doc vendor-web clean
 
 PY := .venv/bin/python
 BENCHES := imports features scoring pipeline resize tracking
@@ -27,7 +27,12 @@ run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a
 	@exec $(PY) -m localcloud.run --demo
 
 test: .venv/ready ## the whole test suite
+	-@$(PY) -m tools.browser_ready
 	$(PY) -m pytest $(ARGS)
+
+test-browser: .venv/ready ## the tests in a real browser alone
+	-@$(PY) -m tools.browser_ready
+	$(PY) -m pytest tests/browser $(ARGS)
 
 check: .venv/ready .checkov/ready ## format, lint, types, import rules, template and policies
 	.venv/bin/ruff format --check .
@@ -80,5 +85,5 @@ bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tra
 	@$(PY) -m bench.$* | tee build/bench-$*.txt
 
 clean: ## remove what the others made
-	rm -rf .venv .checkov .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf .venv .checkov .browser .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

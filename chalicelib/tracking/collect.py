@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from chalicelib import contract, log
-from chalicelib.errors import Forbidden, Unauthorized
+from chalicelib.errors import BadRequest, Forbidden, Unauthorized
 from chalicelib.store import AccountStore
 from chalicelib.tracking import envelope, intake, limit, privacy, queue
+from chalicelib.tracking.event import MAX_BATCH_BYTES
 from chalicelib.tracking.intake import Intake, Source
 
 WRITE_KEY_LENGTH = 2 + 17 + 16
@@ -52,14 +53,16 @@ _known: dict[str, WriteKey] = {}
 
 def batch(request: Request, now: float) -> contract.Received:
     """`POST /v1/batch`. Raises BadRequest, Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.raw)
-    return _take(key, request, now, lambda source: intake.read_batch(request.raw, source))
+    body = unpacked(request)
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
+    return _take(key, request, now, lambda source: intake.read_batch(body, source))
 
 
 def one(kind: str, request: Request, now: float) -> contract.Received:
     """`POST /v1/track` and its like."""
-    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(request.raw)
-    return _take(key, request, now, lambda source: intake.read_one(request.raw, kind, source))
+    body = unpacked(request)
+    key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
+    return _take(key, request, now, lambda source: intake.read_one(body, kind, source))
 
 
 def beacon(request: Request, now: float) -> None:
@@ -73,6 +76,18 @@ def pixel(text: str, request: Request, now: float) -> Outcome:
     body = intake.pixel_body(text)
     _take(intake.body_key(body), request, now, lambda source: intake.read_pixel(body, source))
     return Outcome(200, {"Content-Type": "image/gif", "Cache-Control": "no-store"}, PIXEL)
+
+
+def unpacked(request: Request) -> bytes:
+    """The body, unpacked where it came as gzip, and no further than a batch may be long. Raises BadRequest."""
+    if request.headers.get("content-encoding", "identity").lower() != "gzip":
+        return request.raw
+    import zlib
+
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(request.raw, MAX_BATCH_BYTES + 1)
+    except zlib.error:
+        raise BadRequest("The body is not gzip.", field="Content-Encoding") from None
 
 
 def _take(key: str | None, request: Request, now: float, read: Callable[[Source], Intake]) -> contract.Received:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 import uuid
@@ -136,6 +137,14 @@ def test_a_beacon_and_a_pixel_carry_their_key_inside(tracked):
     assert (pixel.status_code, pixel.headers["Content-Type"], pixel.content[:6]) == (200, "image/gif", b"GIF89a")
     assert pixel.headers["Cache-Control"] == "no-store"
     tracked.counted(totals(2, 1), image=image)
+
+
+def test_a_body_may_come_as_gzip(tracked):
+    body = gzip.compress(json.dumps({"batch": [event("x")]}).encode())
+    assert tracked.post("/v1/batch", body, headers={"Content-Encoding": "gzip"}).json()["accepted"] == 1
+    bomb = gzip.compress(b" " * 50_000_000)
+    for bad in (b"not gzip", bomb):
+        assert tracked.post("/v1/batch", bad, headers={"Content-Encoding": "gzip"}).status_code == 400
 
 
 def test_bots_are_kept_and_not_counted(tracked):
