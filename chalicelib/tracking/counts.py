@@ -64,8 +64,8 @@ class Collected(msgspec.Struct):
 def collect(account: str, events: Iterable[Counted], layouts: Sequence[Layout]) -> Collected:
     """Bots do not count, nor does what is not about an image. layouts: oldest first."""
     collected, entered, late = Collected(layouts), 0, 0
-    # A place is 10 s of an attribute: every width is a multiple of that, so it lies in one page.
-    places: dict[tuple[int, str], set[bytes]] = {}
+    # What lies within 10 s is in one page, for every width is a multiple of that.
+    windows: dict[int, Sets] = {}
     for event in events:
         if event.bot or (name := pages.attribute(event.kind, event.image, event.ranking)) is None:
             continue
@@ -75,9 +75,12 @@ def collect(account: str, events: Iterable[Counted], layouts: Sequence[Layout]) 
         elif not pages.within_horizon(second := moment // 1000, event.received // 1000):
             late += 1
         else:
-            digests = places.get((second // 10, name))
+            window = windows.get(second // 10)
+            if window is None:
+                window = windows[second // 10] = {}
+            digests = window.get(name)
             if digests is None:
-                digests = places[second // 10, name] = collected.digests(second, name)
+                digests = window[name] = collected.digests(second, name)
             digests.add(digest)
             entered += 1
     collected.late, collected.doubles = late, entered - collected.size()
