@@ -110,6 +110,7 @@ def compact(account: str, now: float, day: date | None, report: Report) -> None:
         note.raw[str(part)] = digest
         write_note(account, note)
         report.parts += 1
+    note.raw = {part: digest for part, digest in note.raw.items() if part >= str(today - timedelta(days=OPEN_DAYS))}
     count(account, today - timedelta(days=SETTLED_DAYS), note, report)
 
 
@@ -167,23 +168,34 @@ def store_day(account: str, day: date, path: Path, before: str | None) -> None:
 
 def count(account: str, last: date, note: Note, report: Report) -> None:
     """Count the days that changed since they were: all of them by place, those up to `last` for good."""
-    for day, version in versions(account).items():
+    there = versions(account)
+    for day, version in there.items():
         is_settled, name = day <= last, str(day)
         if version == (note.counted if is_settled else note.placed).get(name):
             continue
-        with tempfile.TemporaryDirectory(prefix="compaction-") as folder, Daybook(Path(folder), memory_mb()) as book:
-            path = fetch(account, day, Path(folder))
-            store_cells(account, day, book, path)
-            if is_settled:
-                rollup.write_day(AccountStore(account), name, counts.tally(book.sizes(path)))
-                note.counted[name] = version
-        note.placed[name] = version
+        counted = count_day(account, day, for_good=is_settled)
+        note.placed[name] = counted
+        if is_settled:
+            note.counted[name] = counted
+            report.days += 1
         write_note(account, note)
-        report.days += is_settled
-    if str(last) not in note.counted:  # a day without events: it moves `exact_until` on
+    if last not in there and str(last) not in note.counted:  # a day without events moves `exact_until` on, too
         rollup.write_day(AccountStore(account), str(last), {})
         note.counted[str(last)] = ""
         write_note(account, note)
+
+
+def count_day(account: str, day: date, *, for_good: bool) -> str:
+    """The version that was counted, which is still the day's own: what another run wrote meanwhile is counted, too."""
+    while True:
+        with tempfile.TemporaryDirectory(prefix="compaction-") as folder, Daybook(Path(folder), memory_mb()) as book:
+            version = version_of(account, day)
+            path = fetch(account, day, Path(folder))
+            store_cells(account, day, book, path)
+            if for_good:
+                rollup.write_day(AccountStore(account), str(day), counts.tally(book.sizes(path)))
+        if version_of(account, day) == version:
+            return version
 
 
 def store_cells(account: str, day: date, book: Daybook, path: Path) -> None:
@@ -224,6 +236,10 @@ def versions(account: str) -> dict[date, str]:
     """The days that have a file, and its version."""
     prefix = f"{EVENTS}/account={account}/dt="
     return {date.fromisoformat(key.removeprefix(prefix)[:10]): version for key, version in listed(prefix)}
+
+
+def version_of(account: str, day: date) -> str:
+    return aws.s3().head_object(Bucket=settings().events_bucket, Key=day_key(account, day))["ETag"]
 
 
 def listed(prefix: str) -> Iterator[tuple[str, str]]:

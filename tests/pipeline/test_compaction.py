@@ -24,7 +24,7 @@ FIRST = date(2026, 11, 18)
 NOON = int(datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp() * 1000)
 IMAGE = "01k9z5c3a8e7d2m4q6s8v0x1y3"
 ROOT = Path(__file__).parents[2]
-NAMED_OTHERWISE = {"ListObjectsV2": "ListBucket"}
+NAMED_OTHERWISE = {"ListObjectsV2": "ListBucket", "HeadObject": "GetObject"}
 NUMBERS = iter(range(10**6))
 
 
@@ -170,6 +170,23 @@ def test_two_compactions_at_once_lose_no_event(site, monkeypatch):
         run_on(21)
     run_on(21)
     assert site.clicks() == 3
+
+
+def test_a_day_that_is_written_while_it_is_counted_is_counted_as_it_is_then(site, monkeypatch):
+    site.arrive(site.event())
+    tally = compaction.counts.tally
+
+    def meanwhile(sizes):
+        monkeypatch.setattr(compaction.counts, "tally", tally)
+        stale = tally(sizes)
+        site.arrive(site.event())
+        run_on(21)
+        return stale
+
+    monkeypatch.setattr(compaction.counts, "tally", meanwhile)
+    run_on(21)
+    assert site.clicks() == 2
+    assert run_on(21).days == 0
 
 
 def test_an_object_that_cannot_be_read_stops_neither_its_part_nor_the_others(site):
