@@ -311,7 +311,7 @@ def test_the_archive_of_a_batch_delivered_again_is_the_same_object(world, store)
 # What callers see
 
 
-def test_the_quarantine_is_shown_newest_first_page_by_page(store):
+def test_the_quarantine_is_shown_newest_first_page_by_page_and_to_no_other_account(store):
     for minute in range(3):
         rows = [Rejected("x", f"{minute}.{row}", "{}", ACCOUNT, KEY, (NOW + 60 * minute) * 1000) for row in range(2)]
         for _ in range(2):
@@ -321,10 +321,6 @@ def test_the_quarantine_is_shown_newest_first_page_by_page(store):
         found = quarantine.page(store, contract.Paging(limit=4, cursor=cursor))
         seen, cursor = seen + [row.reason for row in found.items], found.next
     assert seen == ["2.0", "2.1", "1.0", "1.1", "0.0", "0.1"]
-
-
-def test_another_accounts_quarantine_is_not_shown(store):
-    count(rejected=[Rejected("x", "bad", "{}", ACCOUNT, KEY, NOW * 1000)])
     assert quarantine.page(AccountStore("a765432abcdefghij"), contract.Paging()).items == []
 
 

@@ -268,7 +268,7 @@ class Schedule:
 
     def run(self) -> None:
         """Deliver everything, in trouble; then, in peace, what the trouble left."""
-        for _ in range(self.chance.randint(10, 150)):
+        for _ in range(self.chance.randint(10, 110)):
             self._step()
         while self.workers:
             self._resume(self.workers[-1], None)
