@@ -220,6 +220,14 @@ class Client:
         body = {"source": source, "operations": operations, "format": format}
         return self._api.call("POST", "/urls", contract.Url, body).url
 
+    def write_key(self, name: str) -> str:
+        """A new public key to send events with."""
+        return self._api.call("POST", "/write-keys", contract.WriteKey, {"name": name}).key
+
+    def impressions(self) -> int:
+        """What the account has counted in the last days."""
+        return self._api.call("GET", "/stats", contract.Stats).totals.impressions
+
     def ranking(self, ranking: str) -> contract.Ranking:
         return self._api.call("GET", f"/rankings/{ranking}", contract.Ranking)
 

@@ -2,8 +2,8 @@
 
 Ranks the photos that come with scikit-image in a local cloud of its own and asks for each at three sizes, adds up what
 every invocation logged (processor time, AWS requests, DynamoDB units, bytes of log), and prices that with
-tools/prices.json. Prints dollars per 1,000 photos ranked, per 1,000 variants made, per million views of stored ones and
-for an idle month, beside the same work on servers that always run. The last line is one JSON object.
+tools/prices.json. Prints dollars per 1,000 photos ranked, per 1,000 variants made, per million events tracked and views of
+stored variants, and for an idle month, beside the same work on servers that always run. The last line is one JSON object.
 
 A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
 """
@@ -11,22 +11,30 @@ A Lambda function is billed for the time it waits too: each AWS request is taken
 from __future__ import annotations
 
 import json
+import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+from uuid import UUID
 
 import yaml
+
+if TYPE_CHECKING:
+    from tools.client import Client
 
 ROOT = Path(__file__).parent.parent
 PRICES = json.loads((Path(__file__).parent / "prices.json").read_text())
 REQUEST_MS = 10
 WIDTHS = (320, 800, 1600)
+EVENTS = 1000
+REQUEST_EVENTS = 10
 COLD_START_SHARE = 0.01  # of invocations; each lasts COLD_START_MS longer
 COLD_START_MS = 1500
 MINUTES_A_MONTH = 43_800
@@ -153,10 +161,11 @@ def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
 
 @dataclass
 class Spent:
-    """What each part of a run used: ranking the photos, making variants of them, a few idle sweeps."""
+    """What each part of a run used: ranking the photos, making variants of them, tracking EVENTS, a few idle sweeps."""
 
     ranked: Usage
     resized: Usage
+    tracked: Usage
     swept: Usage
 
 
@@ -176,9 +185,41 @@ def run(photos: list[Path]) -> Spent:
         for address in addresses:
             urlopen(address, timeout=30).read()  # noqa: S310 - an address that we have just been given
         resized = measure(local.logs.glob("*.log"))
+        track(client, local.base_url, images)
+        tracked = measure(local.logs.glob("*.log"))
         sweep_some_times(local.invoke_url)
         swept = measure(local.logs.glob("*.log"))
-    return Spent(ranked, difference(resized, signed), difference(swept, resized))
+    parts = (difference(resized, signed), difference(tracked, resized), difference(swept, tracked))
+    return Spent(ranked, *parts)
+
+
+def track(client: Client, base_url: str, images: list[str]) -> None:
+    """Send impressions of the images, REQUEST_EVENTS at a time, and wait until they are counted."""
+    key = client.write_key("cost")
+    for start in range(0, EVENTS, REQUEST_EVENTS):
+        shown = [images[at % len(images)] for at in range(start, start + REQUEST_EVENTS)]
+        events = [
+            {
+                "type": "track",
+                "event": "impression",
+                "userId": "u",
+                "messageId": uuid7(),
+                "properties": {"image": image},
+            }
+            for image in shown
+        ]
+        body = json.dumps({"writeKey": key, "batch": events}).encode()
+        request = Request(f"{base_url}/v1/e", body, {"Content-Type": "text/plain"})  # noqa: S310 - our own address
+        urlopen(request, timeout=30).read()  # noqa: S310
+    end = time.monotonic() + 60
+    while client.impressions() < EVENTS and time.monotonic() < end:
+        time.sleep(0.5)
+
+
+def uuid7() -> str:
+    """A message id as the browser's script makes it."""
+    bits = random.getrandbits(74)
+    return str(UUID(int=int(time.time() * 1000) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1))
 
 
 def a_million_views() -> dict[str, float]:
@@ -213,12 +254,14 @@ def main() -> int:
     spent = run(photos)
     thousand = {name: value * 1000 / count for name, value in price(spent.ranked).items()}
     made = {name: value * 1000 / (count * len(WIDTHS)) for name, value in price(spent.resized).items()}
-    metrics = spent.ranked.metrics | spent.resized.metrics
+    events = {name: value * 1_000_000 / EVENTS for name, value in price(spent.tracked).items()}
+    metrics = spent.ranked.metrics | spent.resized.metrics | spent.tracked.metrics
     idle, servers = idle_month(spent.swept, len(metrics)), PRICES["always_on"]
     # Each part of the product adds its line here, as dollars by service for a round number of its units.
     lines = {
         "thousand_photos": ("1,000 photos uploaded, described, scored and ranked", thousand),
         "thousand_variants": (f"1,000 variants made ({', '.join(map(str, WIDTHS))} px, WebP)", made),
+        "million_events": (f"1,000,000 events tracked and counted, {REQUEST_EVENTS} a request", events),
         "million_views": ("1,000,000 views of stored variants, without traffic", a_million_views()),
     }
     print(f"From {count} photos measured; list prices of {PRICES['as_of']}, {PRICES['region']}")
