@@ -199,7 +199,7 @@ def track(world, mine, image, monkeypatch):
     body = json.dumps({"writeKey": key, "batch": events}).encode()
     limit._minutes.clear()
     collect.batch(SimpleNamespace(raw=body, headers={}, ip=""), world.now)
-    made = ranking.create(mine, contract.NewRanking(images=[image, image_of(world, mine)]), world.now).id
+    made = ranking.create(mine, contract.NewRanking(images=[image, another(mine, image)]), world.now).id
     best.choose(made, contract.BestQuery(ops="w20"), best.Visitor("anna"), world.now)
     with world.guard.running("count"):
         consume.count(queued, [str(number) for number in range(len(queued))], world.now)
@@ -212,8 +212,9 @@ def track(world, mine, image, monkeypatch):
     world.bag.messages.clear()
 
 
-def image_of(world, mine):
-    return next(item["id"] for item in mine.page("image", 10, None).items if item["state"] == "ready")
+def another(mine, image):
+    ready = (item["id"] for item in mine.page("image", 50, None).items if item["state"] == "ready")
+    return next(each for each in ready if each != image)
 
 
 def delete_in_a_sweep(world, photo):
