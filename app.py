@@ -338,7 +338,6 @@ def roll_up(_event):
     query=contract.BestQuery,
     status=302,
     refuses=(404,),
-    head=True,
     tag="Tracking",
 )
 def get_best(call, ranking):

@@ -97,11 +97,12 @@
   // Batches: `until when a tab is sending it` and the events, a line each, under the id of the first
 
   const keep = (events, until = 0) => {
+    if (!events.length) return; // another tab has just sent them
     const name = MINE + JSON.parse(events[0]).messageId;
     save(name, [until, ...events].join("\n"));
     return name;
   };
-  const eventsOf = (name) => load(name).split("\n").slice(1);
+  const eventsOf = (name) => (load(name) ?? "").split("\n").slice(1);
   const due = () => names(MINE).filter((name) => parseInt(load(name)) <= Date.now());
   const body = (events) =>
     `{"writeKey":${JSON.stringify(key)},"sentAt":"${new Date().toISOString()}","batch":[${events}]}`;
@@ -144,7 +145,7 @@
       return;
     }
     busy = true;
-    settle(name, await send(keep(eventsOf(name), now + LEASE_MS)));
+    if (keep(eventsOf(name), now + LEASE_MS)) settle(name, await send(name));
     busy = false;
     deliver();
   };

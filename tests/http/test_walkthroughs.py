@@ -1,0 +1,59 @@
+"""What docs/tracking.md and docs/delivery.md tell a newcomer to type, typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands(page, cloud):
+    """Everything behind a `$` in the page's console blocks, told of this cloud instead of the one on port 8000."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    typed = [text for block in blocks for text in re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)]
+    told = {
+        "http://localhost:8000": cloud.base_url,
+        ".venv/bin/python": sys.executable,
+        "you@mail.example": f"{uuid.uuid4().hex}@example.com",
+    }
+    return [re.sub("|".join(map(re.escape, told)), lambda found: told[found[0]], text) for text in typed]
+
+
+def type_in(lines, cloud):
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(lines)],
+        cwd=ROOT,
+        env={**os.environ, **cloud.env},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(180)
+def test_the_walk_through_of_tracking_ends_with_a_click_that_is_counted(cloud):
+    *steps, look = commands("tracking.md", cloud)
+    until_counted = (
+        f"for try in $(seq 60); do SEEN=$({look}); case $SEEN in *'\"clicks\":1'*) break;; esac; sleep 1; done"
+    )
+    output = type_in([*steps, until_counted, "echo; echo $SEEN"], cloud)
+    assert '{"success":true,"accepted":1,"rejected":0}' in output
+    assert '"totals":{"impressions":0,"clicks":1,"submits":0,"conversions":0}' in output
+
+
+@pytest.mark.timeout(180)
+def test_the_walk_through_of_delivery_ends_with_a_picture(cloud):
+    output = type_in(commands("delivery.md", cloud), cloud)
+    url = re.search(r'"url":"([^"]+)"', output)[1]
+    picture = subprocess.run(["curl", "-sL", url], capture_output=True, timeout=30, check=True).stdout
+    assert picture[8:12] == b"WEBP"
