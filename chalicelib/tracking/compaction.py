@@ -72,9 +72,13 @@ class Conflict(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The function. event: EventBridge's, or {"account": ..., "day": "2026-11-22"} to merge that part alone again."""
+    """The function. event: {"account": ..., "day": "2026-11-22"} to merge that part alone again; else all of it.
+
+    EventBridge's own events have a `source`, and their `account` is that of AWS.
+    """
+    wanted = {} if "source" in event else event
     call = SimpleNamespace(lambda_context=context)
-    report = log.invocation(call, lambda _: run(time.time(), event.get("account") or None, _date(event.get("day"))))
+    report = log.invocation(call, lambda _: run(time.time(), wanted.get("account") or None, _date(wanted.get("day"))))
     answer: dict[str, Any] = msgspec.to_builtins(report)
     return answer
 

@@ -50,6 +50,11 @@ def test_the_compaction_may_do_what_it_does_and_nothing_else(template):
     assert "*" not in "".join(action for _, action in allowed)
 
 
+def test_the_schedule_names_no_account(template):
+    [nightly] = template["Resources"]["Compact"]["Properties"]["Events"].values()
+    assert nightly["Properties"]["Input"] == "{}"
+
+
 def test_the_compactions_bundle_has_what_it_imports_and_the_shared_one_has_none_of_it_alone():
     names = {name for name, _ in package.compiled(ROOT, package.reached(ROOT, package.COMPACTION))}
     shared = {name for name, _ in package.own_files(ROOT)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -222,6 +223,30 @@ def test_the_function_answers_what_it_did(site):
     site.arrive(site.event(), site.event())
     answer = compaction.handler({"account": site.account, "day": str(FIRST)}, None)
     assert (answer["parts"], answer["entered"], answer["unreadable"]) == (1, 2, 0)
+
+
+# As "Creating an Amazon EventBridge rule that runs on a schedule" prints it; `account` is that of AWS.
+SCHEDULED = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-22T03:30:00Z",
+    "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:123456789012:rule/nightly"],
+    "detail": {},
+}
+
+
+@pytest.mark.parametrize("event", [SCHEDULED, {}], ids=["scheduled-event", "empty-input"])
+def test_the_schedule_compacts_every_account(site, event):
+    other = Site(site.s3)
+    yesterday = (int(time.time()) - 86_400) * 1000
+    for each in (site, other):
+        each.arrive(each.event(yesterday))
+    answer = compaction.handler(event, None)
+    assert (answer["accounts"], answer["entered"]) == (2, 2)
 
 
 def test_it_asks_for_all_that_its_role_allows_and_for_nothing_else(site, emulator):
