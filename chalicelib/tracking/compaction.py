@@ -1,11 +1,11 @@
 """The daily compaction: raw events to one Parquet file a day, each event once, and to the canonical daily counts.
 
     raw/account=A/dt=R/hour=H/*.json.gz      what arrived on day R, as it came
-    events/account=A/dt=D/part.parquet       what counts on day D, each id once
+    events/account=A/dt=D/part.parquet       what counts on day D, each event once
     positions/account=A/dt=D/cells.json.gz   what was shown and clicked on day D, by image and place
     compacted/account=A.json                 which of these are made of what
 
-A part of the archive is merged into the days whose events it holds; merging is a union by id, so doing it again, in
+A part of the archive is merged into the days whose events it holds; merging is a union by id and subject, so doing it again, in
 another order, or after a crash anywhere changes nothing. A day is canonical once all that the live counters could have
 counted on it has arrived: when the part of the third day after it is over (`SETTLED_DAYS`). What comes later still is
 merged by the run after it, and the day is counted anew.

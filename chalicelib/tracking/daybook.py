@@ -6,8 +6,9 @@
         for day in book.changed():
             book.write(day, before, path)              before: the same file, or None
 
-An id counts once: on the day on which it is known already, else where its first copy, by arrival, belongs. So the same
-lines again change nothing, and neither does their order within a part of the archive.
+An event is kept once for each subject, which is what the live counters tell apart: kind, image and ranking. All with
+one id are on one day: that on which the id is known already, else where its first copy, by arrival, belongs. So the
+same lines again change nothing, and neither does their order within a part of the archive.
 
 | the event                                   | its day is that of                                          |
 |---------------------------------------------|-------------------------------------------------------------|
@@ -27,7 +28,7 @@ from typing import Any, Self
 
 import msgspec
 
-from chalicelib.ids import is_id
+from chalicelib import ids
 from chalicelib.tracking import pages
 from chalicelib.tracking.event import Event
 from chalicelib.tracking.moments import id_time
@@ -35,8 +36,9 @@ from chalicelib.tracking.moments import id_time
 #: How much later than it happened an event is still filed under its own day. Whoever is later counts on arrival: the
 #: files of days far back may have ended already, and a new one would replace their counts.
 LATE_DAYS = 30
-#: Ids without a time are looked for on this many days before an arrival. Claims keep them together for five.
-KNOWN_DAYS = 7
+#: Ids without a time are looked for on this many days before an arrival: as long as their claims last, after the
+#: earliest moment that a claim may name.
+KNOWN_DAYS = (pages.KEPT_SECONDS + pages.PAST_SECONDS) // pages.DAY
 CHUNK_BYTES = 64 * 1024 * 1024
 GROUP_ROWS = 8192  # are held in memory until they are written; of the largest events they have 250 MB
 LINE_BYTES = 1024 * 1024  # more than any event has; DuckDB reads in pieces of such lines
@@ -55,6 +57,12 @@ COLUMNS = {
     **dict.fromkeys(("ip", "agent", "url", "properties", "traits"), "VARCHAR"),
 }
 JSON = ("properties", "traits")
+IS_ID = f"regexp_full_match({{}}, '[{ids.ALPHABET}]{{{{{ids.LENGTH}}}}}')"
+#: `pages.attribute` as SQL, hashed: that of all that is not counted is the same.
+SUBJECT = (
+    f'hash(CASE WHEN "bot" OR NOT {IS_ID.format("image")} THEN NULL '
+    f"ELSE kind || image || CASE WHEN {IS_ID.format('ranking')} THEN ranking ELSE '' END END)"
+)
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 
 DECODER = msgspec.json.Decoder(Event)
@@ -83,8 +91,8 @@ class Daybook:
             },
         )
         typed = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
-        self.run(f"CREATE TABLE incoming (day DATE, own DATE, {typed})")
-        self.run("CREATE TABLE known (id VARCHAR, day DATE, received BIGINT)")
+        self.run(f"CREATE TABLE incoming (day DATE, own DATE, {typed}, subject UBIGINT)")
+        self.run("CREATE TABLE known (id VARCHAR, subject UBIGINT, day DATE, received BIGINT)")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,17 +128,19 @@ class Daybook:
         options = f"format = 'newline_delimited', maximum_object_size = {LINE_BYTES}, columns = {{{shape}}}"
         names = NAMES.replace('"bot"', 'coalesce("bot", false)')
         [(loaded,)] = self.run(
-            f"INSERT INTO incoming SELECT day, own, {names} FROM read_json($1, {options})",  # noqa: S608
+            f"INSERT INTO incoming SELECT day, own, {names}, {SUBJECT} FROM read_json($1, {options})",  # noqa: S608
             str(chunk),
         )
         self.entered += loaded
         chunk.unlink()
 
     def _choose(self) -> None:
-        """The first copy of each id."""
+        """The first copy for each subject of each id, on the day of the id's first."""
         self.run(
-            "CREATE OR REPLACE TABLE chosen AS SELECT id, received, day, own, rowid AS line FROM incoming "
-            "WHERE rowid IN (SELECT arg_min(rowid, row(received, rowid)) FROM incoming GROUP BY id)"
+            "CREATE OR REPLACE TABLE chosen AS SELECT id, subject, received, home.day, own, line FROM "
+            "(SELECT *, rowid AS line FROM incoming WHERE rowid IN "
+            "(SELECT arg_min(rowid, row(received, rowid)) FROM incoming GROUP BY id, subject)) JOIN "
+            "(SELECT id, arg_min(day, row(received, rowid)) AS day FROM incoming GROUP BY id) AS home USING (id)"
         )
 
     def days_to_know(self) -> list[date]:
@@ -145,14 +155,20 @@ class Daybook:
 
     def know(self, day: date, path: Path) -> None:
         """Leave out what a day's file has already."""
-        self.run("INSERT INTO known SELECT id, CAST($1 AS DATE), received FROM read_parquet($2)", day, str(path))
+        self.run(
+            f"INSERT INTO known SELECT id, {SUBJECT}, CAST($1 AS DATE), received FROM read_parquet($2) "  # noqa: S608
+            "WHERE id IN (SELECT id FROM chosen)",
+            day,
+            str(path),
+        )
 
     def changed(self) -> list[date]:
         """The days that get something new. A copy that arrived before the known one takes its place, on its day."""
         self.run(
-            "DELETE FROM chosen USING known WHERE chosen.id = known.id "
+            "DELETE FROM chosen USING known WHERE chosen.id = known.id AND chosen.subject = known.subject "
             "AND (chosen.day <> known.day OR chosen.received >= known.received)"
         )
+        self.run("UPDATE chosen SET day = known.day FROM known WHERE chosen.id = known.id")
         return sorted(day for (day,) in self.run("SELECT DISTINCT day FROM chosen"))
 
     # Out
@@ -161,8 +177,8 @@ class Daybook:
         """The day's file, anew: what it held, then what came; the number of its events."""
         new = f"SELECT {NAMES} FROM incoming WHERE rowid IN (SELECT line FROM chosen WHERE day = DATE '{day}')"  # noqa: S608
         kept = (
-            f"SELECT {NAMES} FROM read_parquet('{before}') "  # noqa: S608 - paths of our own
-            f"WHERE id NOT IN (SELECT id FROM chosen WHERE day = DATE '{day}') UNION ALL "
+            f"SELECT {NAMES} FROM (SELECT *, {SUBJECT} AS subject FROM read_parquet('{before}')) "  # noqa: S608 - paths of our own
+            f"ANTI JOIN (SELECT id, subject FROM chosen WHERE day = DATE '{day}') USING (id, subject) UNION ALL "
         )
         [(written,)] = self.run(
             f"COPY ({kept if before else ''}{new}) "
@@ -193,7 +209,7 @@ class Daybook:
             last,
             unknown,
         )
-        return [row for row in found if is_id(row[0])]
+        return [row for row in found if ids.is_id(row[0])]
 
 
 def file_line(line: bytes) -> bytes | None:

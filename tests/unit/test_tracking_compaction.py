@@ -8,7 +8,7 @@ import shutil
 import msgspec
 import pytest
 
-from chalicelib.tracking import counts
+from chalicelib.tracking import counts, pages
 from chalicelib.tracking.daybook import CHUNK_BYTES, Daybook, counting_time, day_of
 from chalicelib.tracking.event import Event
 from tests.tracking_events import ACCOUNT, KEY, RECEIVED, uuid7
@@ -144,6 +144,43 @@ def test_an_id_with_a_time_is_known_however_late_it_comes_again(days):
     first = event(0, RECEIVED, HOUR)
     days.merge(line(first))
     again = msgspec.structs.replace(first, received=RECEIVED + 45 * DAY, at=RECEIVED + 40 * DAY)
+    assert days.merge(line(again)) == []
+
+
+SUBJECTS = [
+    {"kind": "i"},
+    {"kind": "c"},
+    {"kind": None},
+    {"image": IMAGES[1]},
+    {"image": "not-an-id"},
+    {"image": None},
+    {"ranking": RANKING},
+    {"ranking": "not-an-id"},
+    {"bot": True},
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("identifier", [uuid7(0, RECEIVED), "random"], ids=["timed", "untimed"])
+def test_an_id_under_many_subjects_counts_as_in_the_live_counters(days, identifier, seed):
+    chance = random.Random(seed)
+    copies = [
+        event(0, RECEIVED + chance.randrange(40) * HOUR, HOUR, **{"id": identifier, **chance.choice(SUBJECTS)})
+        for _ in range(12)
+    ]
+    copies.sort(key=lambda copy: copy.received)
+    collected = counts.collect(ACCOUNT, copies, [])
+    counts.settle(collected, counts.proposals(collected))
+    live = counts.tally((name, len(each)) for sets in collected.pages.values() for name, each in sets.items())
+    for start in range(0, 12, 4):
+        days.merge(*map(line, copies[start : start + 4]))
+    [day] = {day for day, *_ in days.contents}
+    assert days.tally(day) == live
+
+
+def test_an_id_without_a_time_is_known_for_as_long_as_its_claim_lasts(days):
+    days.merge(line(event(0, RECEIVED, 47 * HOUR, id="random")))
+    again = event(0, RECEIVED + 47 * HOUR + pages.KEPT_SECONDS * 1000 - 1, id="random")
     assert days.merge(line(again)) == []
 
 
