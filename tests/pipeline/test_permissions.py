@@ -195,7 +195,8 @@ def track(world, mine, image, monkeypatch):
     monkeypatch.setattr(queue, "ask", lambda operation, request: world.take(queued, operation, request))
     principal = auth.Principal(ACCOUNT, "user", frozenset({"admin"}))
     key = accounts.create_write_key(principal, contract.NewWriteKey()).key
-    events = [{"type": "track", "event": "click", "userId": "u", "properties": {"image": image}}, 17]
+    click = {"type": "track", "event": "click", "userId": "u", "messageId": "no time", "properties": {"image": image}}
+    events = [click, 17]
     body = json.dumps({"writeKey": key, "batch": events}).encode()
     limit._minutes.clear()
     collect.batch(SimpleNamespace(raw=body, headers={}, ip=""), world.now)
