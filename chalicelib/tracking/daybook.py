@@ -202,7 +202,7 @@ class Daybook:
     def places(self, path: Path, last: int, unknown: int) -> list[tuple[str, int, int, int]]:
         """(image, position, impressions, clicks) of a day's file; what is farther down than `last` is one place."""
         found = self.run(
-            'SELECT image, CASE WHEN "position" >= 1 THEN least("position", $2) ELSE $3 END AS place, '
+            'SELECT image, CASE WHEN "position" >= 0 THEN least("position", $2) ELSE $3 END AS place, '
             "count(*) FILTER (kind = 'i'), count(*) FILTER (kind = 'c') FROM read_parquet($1) "
             "WHERE kind IN ('i', 'c') AND image IS NOT NULL AND NOT bot GROUP BY ALL ORDER BY ALL",
             str(path),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 DAY = 86400
 LAST_POSITION = 50  # farther down is one place
-UNKNOWN_POSITION = 0  # events that do not say where
+UNKNOWN_POSITION = -1  # events that do not say where; sites may call the first place 0
 PRIOR_CLICKS = 10.0  # a propensity nothing is known of has a standard deviation of a third
 STEPS, SETTLED = 500, 1e-7
 NORMAL_95 = 1.959964
@@ -54,7 +54,7 @@ PARALLEL_READS = 16
 class Cell(msgspec.Struct, frozen=True, array_like=True):
     """What was counted of one image at one place on one day, each event once, bots left out.
 
-    position: 1 for the first place, UNKNOWN_POSITION where the events do not say; at most LAST_POSITION.
+    position: 0 or more, as the site counts; UNKNOWN_POSITION where the events do not say; at most LAST_POSITION.
     """
 
     image: str
@@ -186,8 +186,8 @@ def estimate(cells: Sequence[Cell]) -> dict[str, Engagement]:
 def _grid(rows: Places, places: Places, counts: list[int], images: int) -> Array:
     import numpy as np
 
-    grid = np.zeros((images, LAST_POSITION + 1))
-    np.add.at(grid, (rows, places), counts)
+    grid = np.zeros((images, LAST_POSITION - UNKNOWN_POSITION + 1))
+    np.add.at(grid, (rows, places - UNKNOWN_POSITION), counts)
     return grid
 
 

@@ -200,11 +200,11 @@ def test_only_whole_images_with_a_kind_and_no_bots_are_counted(days):
 
 
 def test_places_are_counted_and_the_far_ones_are_one(days):
-    shown = [(1, "i"), (1, "c"), (50, "i"), (99, "i"), (None, "i"), (-3, "c")]
+    shown = [(0, "i"), (1, "i"), (1, "c"), (50, "i"), (99, "i"), (None, "i"), (-3, "c")]
     days.merge(*(line(event(number, kind=kind, position=place)) for number, (place, kind) in enumerate(shown)))
     with Daybook(days.folder / "places") as book:
-        found = book.places(days.path("2026-11-18"), 50, 0)
-    assert found == [(IMAGES[0], 0, 1, 1), (IMAGES[0], 1, 1, 1), (IMAGES[0], 50, 2, 0)]
+        found = book.places(days.path("2026-11-18"), 50, -1)
+    assert found == [(IMAGES[0], -1, 1, 1), (IMAGES[0], 0, 1, 0), (IMAGES[0], 1, 1, 1), (IMAGES[0], 50, 2, 0)]
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,16 @@ def test_clicks_without_a_position_count_for_the_image():
     assert found.rate == pytest.approx(0.03)
 
 
+def test_sites_may_count_places_from_zero():
+    unknown = Cell("a", UNKNOWN_POSITION, 5, 2)
+    cells = [Cell("a", 1, 500, 30), Cell("a", 2, 500, 10), Cell("b", 1, 300, 40)]
+    from_zero = [Cell(cell.image, cell.position - 1, cell.impressions, cell.clicks) for cell in cells]
+    found, expected = labels.estimate([*from_zero, unknown]), labels.estimate([*cells, unknown])
+    assert {image: each.rate for image, each in found.items()} == pytest.approx(
+        {image: each.rate for image, each in expected.items()}
+    )
+
+
 def test_more_clicks_than_impressions_are_a_rate_of_one():
     found = labels.estimate([Cell("a", 1, 3, 5)])["a"]
     assert found.rate == found.high == 1.0
