@@ -5,10 +5,10 @@
     positions/account=A/dt=D/cells.json.gz   what was shown and clicked on day D, by image and place
     compacted/account=A.json                 which of these are made of what
 
-A part of the archive is merged into the days whose events it holds; merging is a union by id and subject, so doing it again, in
-another order, or after a crash anywhere changes nothing. A day is canonical once all that the live counters could have
-counted on it has arrived: when the part of the third day after it is over (`SETTLED_DAYS`). What comes later still is
-merged by the run after it, and the day is counted anew.
+A part of the archive is merged into the days whose events it holds; merging is a union by id and subject, so doing it
+again, in another order, or after a crash anywhere changes nothing. A day is canonical once all that the live counters
+could have counted on it has arrived: when the part of the third day after it is over (`SETTLED_DAYS`) and the queue is
+through. What comes later still is merged by the run after it, and the day is counted anew.
 
 It runs in a function of its own (`Compact`) and as `python -m tools.compact`; it is no part of the shared bundle.
 """
@@ -42,6 +42,9 @@ RAW, EVENTS, NOTES = "raw", "events", "compacted"
 OPEN_DAYS = 20
 #: Days after which a day is canonical: the horizon of the live counters, rounded up, and the day itself.
 SETTLED_DAYS = PAST_SECONDS // 86_400 + 1
+#: Messages on the queue from which on it counts as behind: more than wait in it at the gateway's limit, 200 requests a
+#: second, for the consumer's window of 20 seconds and its run.
+BEHIND_MESSAGES = 10_000
 #: What of the function's memory DuckDB may have; the rest is Python's, the libraries' and the files' in flight.
 DUCKDB_SHARE = 0.5
 MEMORY_MB = 1024  # where no function says
@@ -115,7 +118,7 @@ def compact(account: str, now: float, day: date | None, report: Report) -> None:
         write_note(account, note)
         report.parts += 1
     note.raw = {part: digest for part, digest in note.raw.items() if part >= str(today - timedelta(days=OPEN_DAYS))}
-    count(account, today - timedelta(days=SETTLED_DAYS), note, report)
+    count(account, date.min if is_behind() else today - timedelta(days=SETTLED_DAYS), note, report)
 
 
 # Merging
@@ -170,6 +173,16 @@ def store_day(account: str, day: date, path: Path, before: str | None) -> None:
 # Counting
 
 
+def is_behind() -> bool:
+    """Whether events may wait in the queue that belong to days that would be canonical by now."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    url = aws.sqs().get_queue_url(QueueName=settings().name("tracking"))["QueueUrl"]
+    waiting = sum(map(int, aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
+    if waiting > BEHIND_MESSAGES:
+        log.warning("no day is confirmed until the queue is through", messages=waiting)
+    return waiting > BEHIND_MESSAGES
+
+
 def count(account: str, last: date, note: Note, report: Report) -> None:
     """Count the days that changed since they were: all of them by place, those up to `last` for good."""
     there = versions(account)
@@ -183,7 +196,9 @@ def count(account: str, last: date, note: Note, report: Report) -> None:
             note.counted[name] = counted
             report.days += 1
         write_note(account, note)
-    if last not in there and str(last) not in note.counted:  # a day without events moves `exact_until` on, too
+    if (
+        last > date.min and last not in there and str(last) not in note.counted
+    ):  # a day without events moves `exact_until` on, too
         rollup.write_day(AccountStore(account), str(last), {})
         note.counted[str(last)] = ""
         write_note(account, note)

@@ -36,7 +36,7 @@ def run_on(night, **options):
 
 @pytest.fixture
 def site(emulator, monkeypatch):
-    clients = {"s3": emulator.connect("s3"), "dynamodb": emulator.client("dynamodb")}
+    clients = {"s3": emulator.connect("s3"), "sqs": emulator.connect("sqs"), "dynamodb": emulator.client("dynamodb")}
     monkeypatch.setattr(aws, "client", clients.__getitem__)
     empty(clients["s3"])
     yield Site(clients["s3"])
@@ -100,6 +100,16 @@ def test_an_event_in_many_objects_parts_and_days_of_arrival_counts_once(site):
     site.arrive(msgspec.structs.replace(once, received=NOON + 5 * DAY))
     run_on(23)
     assert (site.clicks(), sum(site.clicks(day) for day in range(18, 25))) == (1, 1)
+
+
+def test_no_day_is_canonical_while_the_queue_is_behind(site, monkeypatch):
+    site.arrive(site.event())
+    with monkeypatch.context() as behind:
+        behind.setattr(compaction, "BEHIND_MESSAGES", -1)
+        run_on(20)
+    assert site.exact_until is None
+    run_on(21)
+    assert (site.clicks(), site.exact_until) == (1, "2026-11-20T00:00:00Z")
 
 
 def test_running_again_changes_nothing(site):
@@ -253,16 +263,18 @@ def test_it_asks_for_all_that_its_role_allows_and_for_nothing_else(site, emulato
     asked = set()
     watch = lambda model, **_: asked.add(model.name)  # noqa: E731
     site.s3.meta.events.register("before-call.s3", watch)
+    aws.sqs().meta.events.register("before-call.sqs", watch)
     emulator.on_call = lambda service, operation, _: asked.add(operation) if service == "dynamodb" else None
     site.arrive(site.event())
     run_on(21)
     rollup.write_day(site.store, "2026-11-18", {})  # a day whose events are gone
     emulator.on_call = lambda *_: None
     site.s3.meta.events.unregister("before-call.s3", watch)
+    aws.sqs().meta.events.unregister("before-call.sqs", watch)
     [policy] = sam_template.read_yaml(ROOT / "infra/tracking.yaml")["Resources"]["CompactRole"]["Properties"][
         "Policies"
     ]
     allowed = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
     actions = {name for each in allowed for name in (each if isinstance(each, list) else [each])}
     needed = {NAMED_OTHERWISE.get(each, each) for each in asked}
-    assert needed == {name.partition(":")[2] for name in actions if name.startswith(("s3:", "dynamodb:"))}
+    assert needed == {name.partition(":")[2] for name in actions if name.startswith(("s3:", "dynamodb:", "sqs:"))}
