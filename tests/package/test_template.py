@@ -275,6 +275,17 @@ def test_the_alarm_on_5xx_looks_at_this_stages_api(template):
     assert api["DefinitionBody"]["info"]["title"] == api["Name"]
 
 
+@pytest.mark.parametrize("safety_net", ["SweepStanding", "RollUp"])
+def test_a_safety_net_that_stops_is_told(of_type, safety_net):
+    watched = [each for each in of_type("CloudWatch::Alarm").values() if each.get("MetricName") == "Invocations"]
+    [alarm] = [each for each in watched if logical_id(each["Dimensions"][0]["Value"]) == safety_net]
+    assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+
+
+def test_the_gateway_traces_no_addresses_and_no_queries(template):
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is False
+
+
 def own_metrics(alarms):
     """(name, dimensions) of each metric of ours that an alarm looks at, alone or in a formula."""
     for alarm in alarms:
@@ -287,7 +298,7 @@ def own_metrics(alarms):
 def test_an_alarm_on_a_metric_of_our_own_looks_at_what_the_code_counts(of_type):
     watched = list(own_metrics(of_type("CloudWatch::Alarm").values()))
     code = "".join(path.read_text() for path in (ROOT / "chalicelib").glob("**/*.py"))
-    assert {"VariantFailed", "EventsRejected", "CounterLagSeconds"} <= {name for name, _ in watched}
+    assert {"VariantFailed", "EventsRejected", "EventsUnreadable", "CounterLagSeconds"} <= {name for name, _ in watched}
     assert [name for name, _ in watched if f'"{name}"' not in code and f"{name}=(" not in code] == []
     assert {dimensions for _, dimensions in watched} == {'[{"Name": "stage", "Value": {"Ref": "Stage"}}]'}
 
