@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from chalicelib.tracking.event import Event, Rejected
-
 if TYPE_CHECKING:
+    from chalicelib.tracking.event import Event, Rejected
     from chalicelib.tracking.intake import Intake
 
 MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class Message(msgspec.Struct, frozen=True):
+    """`consume` reads as much of it as it needs."""
+
     v: Literal[1]
     account: str
     events: list[Event]
@@ -29,7 +30,6 @@ class Message(msgspec.Struct, frozen=True):
 
 
 ENCODER = msgspec.json.Encoder()
-DECODER = msgspec.json.Decoder(Message)
 
 
 def pack(account: str, intake: Intake) -> list[str]:
@@ -43,15 +43,6 @@ def pack(account: str, intake: Intake) -> list[str]:
     if len(whole) <= MAX_MESSAGE_BYTES:
         return [whole.decode()]
     return [text.decode() for text in split(account, intake)]
-
-
-def unpack(text: str | bytes) -> tuple[str, list[Event], list[Rejected]]:
-    """Account, events and rejected ones. Raises ValueError for anything that `pack` did not write."""
-    try:
-        message = DECODER.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ValueError(f"Not a message of tracked events: {error}") from None
-    return message.account, message.events, message.rejected
 
 
 def split(account: str, intake: Intake) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from chalicelib.tracking.intake import (
     read_pixel,
 )
 from tests.tracking_events import ACCOUNT, GOOGLEBOT, KEY, RECEIVED, batch, sent, source, uuid7
+from tests.tracking_messages import Opened, opened
 
 DEEP = '{"properties":' * 20_000 + "1" + "}" * 20_000
 # Texts of single events; most of them bad, each in its own way.
@@ -124,7 +125,7 @@ def test_an_event_beside_a_bad_one_is_what_it_is_alone(changes):
     assert alone.events == beside.events
     assert alone.rejected == beside.rejected[:-1]
     for message in envelope.pack(ACCOUNT, alone):
-        assert envelope.unpack(message) == (ACCOUNT, alone.events, alone.rejected)
+        assert opened(message) == Opened(1, ACCOUNT, alone.events, alone.rejected)
 
 
 @settings(deadline=None)
@@ -158,8 +159,8 @@ def test_any_damage_to_a_batch_is_a_bad_request_or_confined(data):
         taken = read_batch(bytes(body), source())
     except BadRequest:
         return
-    again = [envelope.unpack(text) for text in envelope.pack(ACCOUNT, taken)]
-    assert [event for _, events, _ in again for event in events] == taken.events
+    again = [opened(text) for text in envelope.pack(ACCOUNT, taken)]
+    assert [event for each in again for event in each.events] == taken.events
 
 
 # The request
