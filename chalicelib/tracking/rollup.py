@@ -145,12 +145,16 @@ def adapt(store: AccountStore, known: list[Layout], hour: int, hour_bytes: int, 
 
 
 def roll_up(now: float) -> None:
-    """Roll up every hour whose mark has ended; one that fails never stops the rest."""
+    """Roll up every hour whose mark has ended; one that fails never stops the rest, and is raised at the end."""
+    failures = []
     for store, name in waiting(LINE, now, A_SHARD):
         try:
             roll_hour(store, second_of(name), now)
-        except Exception:
+        except Exception as error:
             log.exception("roll-up failed", account=store.account, hour=name)
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def roll_hour(store: AccountStore, hour: int, now: float) -> None:
@@ -167,6 +171,8 @@ def roll_hour(store: AccountStore, hour: int, now: float) -> None:
         except ConditionFailed:
             return  # overtaken
         adapt(store, known, hour, hour_bytes, now)
+    else:
+        log.warning("hour not rolled up: its pages may be gone", account=store.account, hour=name)
     try:
         store.remove("dirty", "", {"until": item["until"]}, condition="#until = :until", sk=name)
     except ConditionFailed:
