@@ -8,6 +8,7 @@ delivers twice, is counted once. Only a failure of AWS is raised; a message that
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -70,13 +71,15 @@ def count(bodies: Sequence[str], message_ids: Sequence[str], now: float) -> None
 
     Raises what AWS answers when it fails; then the whole batch is to be delivered again.
     """
+    began = time.monotonic()
     parcels, unreadable = sort(bodies, message_ids)
     if unreadable:
         log.metric("EventsUnreadable", len(unreadable))
         identifiers, texts, reasons = zip(*unreadable, strict=True)
         quarantine.keep_unreadable(texts, reasons, archive.batch_digest(identifiers), int(now * 1000))
     for parcel in parcels:
-        _take(parcel, now)
+        collected = _take(parcel, now)
+        _measure(parcel, collected, now + time.monotonic() - began)
 
 
 def sort(bodies: Sequence[str], message_ids: Sequence[str]) -> tuple[list[Parcel], list[tuple[str, str, str]]]:
@@ -94,7 +97,7 @@ def sort(bodies: Sequence[str], message_ids: Sequence[str]) -> tuple[list[Parcel
     return list(parcels.values()), unreadable
 
 
-def _take(parcel: Parcel, now: float) -> None:
+def _take(parcel: Parcel, now: float) -> Collected:
     batch = archive.batch_digest(parcel.messages)
     for key, body in archived(parcel, batch):
         archive.put(key, body)
@@ -107,7 +110,7 @@ def _take(parcel: Parcel, now: float) -> None:
     for page in sorted(collected.pages):
         for sets in pages.runs(collected.pages[page], ATTRIBUTES_AN_UPDATE):
             add(store, page, sets)
-    _measure(parcel, collected, now)
+    return collected
 
 
 def archived(parcel: Parcel, batch: str) -> Iterable[tuple[str, bytes]]:
@@ -172,13 +175,14 @@ def add(store: AccountStore, page: Page, sets: Sets, part: str = "") -> None:
             add(store, page, some, digit + part)
 
 
-def _measure(parcel: Parcel, collected: Collected, now: float) -> None:
+def _measure(parcel: Parcel, collected: Collected, counted_at: float) -> None:
+    """The lag is the oldest event's, from its arrival until readers see it (Unix seconds)."""
     if not parcel.events:
         return
-    lag = now - min(event.received for event in parcel.events) / 1000
+    lag = counted_at - min(event.received for event in parcel.events) / 1000
     log.metrics(
         EventsCounted=(collected.size(), "Count"),
-        EventsDuplicate=(collected.doubles, "Count"),
+        EventsDoubledInBatch=(collected.doubles, "Count"),
         EventsLate=(collected.late, "Count"),
         CounterLagSeconds=(max(0.0, lag), "Seconds"),
     )

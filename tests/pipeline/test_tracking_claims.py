@@ -73,7 +73,7 @@ def test_a_full_batch_of_ids_without_a_time_is_counted_well_within_the_functions
 def test_what_another_consumer_claimed_in_between_is_kept(cloud, monkeypatch):
     """It reads that nothing is claimed yet, and then the writes find other claims."""
     mine, store = claims(untimed(200)), AccountStore(ACCOUNT)
-    others = {digest: NOW - 7200 for digest in mine}
+    others = dict.fromkeys(mine, NOW - 7200)
     consume.claim(store, others, NOW)
     monkeypatch.setattr(cloud, "batch_get_item", lambda **_request: {"Responses": {}})
     assert consume.claim(store, mine, NOW) == others
