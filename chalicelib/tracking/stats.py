@@ -21,6 +21,7 @@ from chalicelib.tracking.pages import DAY, HOUR
 DEFAULT_SECONDS = 7 * DAY
 MAX_DAYS = 400
 MAX_DAYS_BY_HOUR = 62  # 1,488 points
+MAX_DAYS_BY_HOUR_OF_COLLECTION = 14  # its images may be in every shard, each of which is read
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -64,7 +65,8 @@ def stats(store: AccountStore, query: contract.StatsQuery, now: float) -> contra
         series=[_point(_moment(second), *four) for second, four in series.items()],
         totals=contract.Counts(*totals),
         ctr=totals[1] / totals[0] if totals[0] else None,
-        exact_until=exact_until(store),
+        # Hours are told by the live counters, which never see what came too late.
+        exact_until=exact_until(store) if span.step == DAY else None,
     )
 
 
@@ -123,10 +125,17 @@ def span_of(query: contract.StatsQuery, now: float) -> Span:
     span = Span(int(first // step) * step, -int(-last // step) * step, step)
     if first > last:
         raise BadRequest("`from` lies after `to`.", field="from")
-    most = MAX_DAYS if step == DAY else MAX_DAYS_BY_HOUR
+    most = _most_days(query, step)
     if span.last - span.first > most * DAY + step:
-        raise BadRequest(f"At most {most} days by {query.interval}.", field="from")
+        whose = " of a collection" if query.collection else ""
+        raise BadRequest(f"At most {most} days by {query.interval}{whose}.", field="from")
     return span
+
+
+def _most_days(query: contract.StatsQuery, step: int) -> int:
+    if step == DAY:
+        return MAX_DAYS
+    return MAX_DAYS_BY_HOUR_OF_COLLECTION if query.collection else MAX_DAYS_BY_HOUR
 
 
 def _second(text: str, field: str) -> float:
