@@ -1,7 +1,9 @@
 """Events as trackers send them, and requests that carry them."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from chalicelib.tracking.intake import Source
 
@@ -12,6 +14,14 @@ SENT_AT = "2026-11-18T11:06:40.000Z"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 ADDRESS = "203.0.113.77"
+
+
+class Posted(NamedTuple):
+    """What came, as `collect` takes it."""
+
+    raw: bytes
+    headers: Mapping[str, str] = MappingProxyType({})
+    ip: str = ADDRESS
 
 
 def source(ip: str | None = ADDRESS, agent: str = CHROME, received: int = RECEIVED) -> Source:

@@ -15,7 +15,7 @@ from chalicelib import contract, log
 from chalicelib.errors import BadRequest, Forbidden, Unauthorized
 from chalicelib.store import AccountStore
 from chalicelib.tracking import envelope, intake, limit, privacy, queue
-from chalicelib.tracking.event import MAX_BATCH_BYTES
+from chalicelib.tracking.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES
 from chalicelib.tracking.intake import Intake, Source
 
 WRITE_KEY_LENGTH = 2 + 17 + 16
@@ -53,14 +53,14 @@ _known: dict[str, WriteKey] = {}
 
 def batch(request: Request, now: float) -> contract.Received:
     """`POST /v1/batch`. Raises BadRequest, Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    body = unpacked(request)
+    body = unpacked(request, MAX_BATCH_BYTES, "batch")
     key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
     return _take(key, request, now, lambda source: intake.read_batch(body, source))
 
 
 def one(kind: str, request: Request, now: float) -> contract.Received:
     """`POST /v1/track` and its like."""
-    body = unpacked(request)
+    body = unpacked(request, MAX_EVENT_BYTES, "event")
     key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
     return _take(key, request, now, lambda source: intake.read_one(body, kind, source))
 
@@ -78,16 +78,20 @@ def pixel(text: str, request: Request, now: float) -> Outcome:
     return Outcome(200, {"Content-Type": "image/gif", "Cache-Control": "no-store"}, PIXEL)
 
 
-def unpacked(request: Request) -> bytes:
-    """The body, unpacked where it came as gzip, and no further than a batch may be long. Raises BadRequest."""
+def unpacked(request: Request, limit: int, name: str) -> bytes:
+    """The body of at most `limit` bytes, unpacked where it came as gzip, and no further. Raises BadRequest."""
+    intake.check_size(len(request.raw), limit, name)
     if request.headers.get("content-encoding", "identity").lower() != "gzip":
         return request.raw
     import zlib
 
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(request.raw, MAX_BATCH_BYTES + 1)
+        body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(request.raw, limit + 1)
     except zlib.error:
         raise BadRequest("The body is not gzip.", field="Content-Encoding") from None
+    if len(body) > limit:
+        raise BadRequest(f"The {name} has over {limit:,} bytes when it is unpacked.", field=name)
+    return body
 
 
 def _take(key: str | None, request: Request, now: float, read: Callable[[Source], Intake]) -> contract.Received:

@@ -17,6 +17,7 @@ made from the moment as well: nothing retries an image, while people do open a l
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from chalicelib.tracking.verdict import (
     MAX_AGENT_CHARACTERS,
     Request,
     accept,
+    agent_kept,
     normalize,
     page_url,
     reason_of,
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_EVENTS = 2500  # in a batch; events of 200 bytes fill its 500 kB
+# What base64 makes of an event, with room for its padding.
+MAX_PIXEL_CHARACTERS = MAX_EVENT_BYTES * 4 // 3 + 4
+WRITE_KEY = re.compile(rb'"writeKey"[ \t\r\n]*+:[ \t\r\n]*+"([ !#-\[\]-~]{1,64}+)"')
 STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
@@ -69,8 +74,6 @@ def read_batch(body: bytes, source: Source) -> Intake:
     if (intake := take_at_once(body, source)) and len(intake.events) <= MAX_EVENTS:
         return intake
     frame, events = open_batch(body)
-    if len(events) > MAX_EVENTS:
-        raise BadRequest(f"A batch has at most {MAX_EVENTS:,} events, this one has {len(events):,}.", field="batch")
     return take(events, request_of(source, frame.context, frame.sent_at))
 
 
@@ -87,7 +90,9 @@ def read_pixel(body: bytes, source: Source) -> Intake:
 
 
 def pixel_body(text: str) -> bytes:
-    """The bytes in base64url, padded or not. Raises BadRequest."""
+    """The bytes in base64url, padded or not. Raises BadRequest, also for more than an event may have."""
+    if len(text) > MAX_PIXEL_CHARACTERS:
+        raise BadRequest(f"The event of a pixel has at most {MAX_EVENT_BYTES:,} bytes.", field="d")
     digits = text.rstrip("=").translate(STANDARD_ALPHABET)
     try:
         return b64decode(digits + "=" * (-len(digits) % 4), validate=True)
@@ -95,18 +100,37 @@ def pixel_body(text: str) -> bytes:
         raise BadRequest("The event of a pixel is JSON in base64url.", field="d") from None
 
 
+def check_size(size: int, limit: int, name: str) -> None:
+    """The first look at a request, before its key. Raises BadRequest; size and limit are in bytes."""
+    if size > limit:
+        raise BadRequest(f"The {name} has {size:,} bytes; at most {limit:,} are taken.", field=name)
+
+
 def check_beacon(body: bytes) -> None:
-    """Raises BadRequest for a beacon over 64 kB, or one that is not UTF-8."""
-    check_text(body, MAX_BEACON_BYTES, "beacon")
+    """Raises BadRequest for a beacon over 64 kB."""
+    check_size(len(body), MAX_BEACON_BYTES, "beacon")
 
 
 def body_key(body: bytes) -> str | None:
-    """The `writeKey` in a body of any shape. Raises BadRequest for one that is no JSON object."""
+    """The `writeKey` in a body of any shape. Raises BadRequest for one that is no JSON object.
+
+    Nothing is known yet of who sends it, so no time is spent on its events: where the parser gives up, the one key that
+    the bytes name is taken, and a body that names none or several is not JSON.
+    """
     try:
         key = KEYED.decode(body).write_key
+    except msgspec.ValidationError:
+        raise BadRequest("The body is not a JSON object.", field="body") from None
     except (ValueError, RecursionError):
-        key = KEYED.decode(cut_open(body).frame).write_key
+        return named_key(body)
     return key if isinstance(key, str) else None
+
+
+def named_key(body: bytes) -> str:
+    named = {match[1] for match in WRITE_KEY.finditer(body)}
+    if len(named) != 1:
+        raise BadRequest("The body is not valid JSON.", field="body")
+    return named.pop().decode()
 
 
 def basic_key(header: str | None) -> str | None:
@@ -133,8 +157,7 @@ def take_at_once(body: bytes, source: Source) -> Intake | None:
 
 
 def check_text(body: bytes, limit: int, name: str) -> None:
-    if len(body) > limit:
-        raise BadRequest(f"The {name} has {len(body):,} bytes; at most {limit:,} are taken.", field=name)
+    check_size(len(body), limit, name)
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -160,19 +183,27 @@ def open_batch(body: bytes) -> tuple[Frame, list[bytes]]:
     except (ValueError, RecursionError):
         batch = cut_open(body)
         return FRAME.decode(batch.frame), batch.events
+    if len(frame.batch) > MAX_EVENTS:
+        raise too_many_events()
     return frame, [bytes(event) for event in frame.batch]
 
 
 def cut_open(body: bytes) -> slices.Batch:
     """The events of a body that the parser refuses. Raises BadRequest if it is not only them who are at fault."""
     try:
-        batch = slices.split(body)
+        batch = slices.split(body, MAX_EVENTS)
         FRAME.decode(batch.frame)
+    except slices.TooMany:
+        raise too_many_events() from None
     except msgspec.ValidationError as error:
         raise wrong(error) from None
     except (ValueError, RecursionError):
         raise BadRequest("The body is not valid JSON.", field="body") from None
     return batch
+
+
+def too_many_events() -> BadRequest:
+    return BadRequest(f"A batch has at most {MAX_EVENTS:,} events.", field="batch")
 
 
 def wrong(error: msgspec.ValidationError) -> BadRequest:
@@ -181,13 +212,13 @@ def wrong(error: msgspec.ValidationError) -> BadRequest:
 
 
 def request_of(source: Source, context: Context | None = None, sent_at: Any = None) -> Request:
-    agent = ((context and context.user_agent) or source.agent)[:MAX_AGENT_CHARACTERS]
+    agent = (context and context.user_agent) or source.agent
     return Request(
         source=source,
         ip=cut((context and context.ip) or source.ip),
-        agent=agent or None,
+        agent=agent_kept(agent) or None,
         url=page_url(context),
-        bot=is_bot(agent),
+        bot=is_bot(agent[:MAX_AGENT_CHARACTERS]),
         sent_at=usable(sent_at),
     )
 

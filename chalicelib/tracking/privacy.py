@@ -2,23 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-# Keys under which trackers put the visitor's address into properties and traits.
-ADDRESS_KEYS = frozenset(
-    spelling
-    for words in (
-        ("ip",),
-        ("$ip",),
-        ("ip", "address"),
-        ("ip", "addr"),
-        ("client", "ip"),
-        ("user", "ip"),
-        ("remote", "addr"),
-    )
-    for joined in ("".join(words), "_".join(words), words[0] + "".join(word.title() for word in words[1:]))
-    for spelling in (joined, joined.upper(), joined[:1].upper() + joined[1:])
-)
+# Keys under which trackers put the visitor's address into properties and traits, in small letters and digits alone.
+ADDRESS_KEYS = {
+    *("ip", "ipv4", "ipv6", "ipaddr", "ipaddress"),
+    *("clientip", "clientipaddress", "userip", "useripaddress", "visitorip", "visitoripaddress"),
+    *("remoteip", "remoteaddr", "remoteaddress", "sourceip", "realip", "xrealip", "trueclientip", "cfconnectingip"),
+    *("forwardedfor", "xforwardedfor", "xclientip"),
+}
+JOINTS = str.maketrans("", "", "_-$. ")
+KNOWN_KEYS = 4096  # that are remembered as no address's, of at most 64 characters
 
 MAPPED = bytes(10) + b"\xff\xff"  # IPv4 written as IPv6
 
@@ -52,10 +47,30 @@ def opted_out(headers: Mapping[str, str] | None) -> bool:
     )
 
 
+_private_keys: set[str] = set()
+is_known = _private_keys.issuperset
+
+
+def is_private(values: dict[str, Any]) -> bool:
+    """Whether no key is an address's. Keys are few and seen again and again, hence remembered."""
+    return is_known(values) or not any(map(is_address_key, values))
+
+
+def is_address_key(key: str) -> bool:
+    """In any spelling: `ip_address`, `IPAddress`, `X-Forwarded-For`."""
+    if key in _private_keys:
+        return False
+    if key.translate(JOINTS).lower() in ADDRESS_KEYS:
+        return True
+    if len(key) <= 64 and len(_private_keys) < KNOWN_KEYS:
+        _private_keys.add(key)
+    return False
+
+
 def without_addresses(value: Any) -> Any:
     """The same JSON value without the keys of ADDRESS_KEYS, at any depth."""
     if isinstance(value, dict):
-        return {key: without_addresses(inner) for key, inner in value.items() if key not in ADDRESS_KEYS}
+        return {key: without_addresses(inner) for key, inner in value.items() if not is_address_key(key)}
     if isinstance(value, list):
         return [without_addresses(inner) for inner in value]
     return value
@@ -63,7 +78,34 @@ def without_addresses(value: Any) -> Any:
 
 def mask(text: str) -> str:
     """The text with every address in it cut."""
+    if text.count(".") < 3 and text.count(":") < 2:
+        return text
+    return masked(text) if len(text) <= 512 else mask_afresh(text)
+
+
+def mask_url(url: str) -> str:
+    """Also the addresses that are percent-encoded, even twice; such a URL is kept decoded."""
+    if "%" not in url:
+        return mask(url)
+    from urllib.parse import unquote
+
+    plain = unquote(unquote(unquote(url)))
+    kept = mask(plain)
+    return mask(url) if kept == plain else kept
+
+
+def masked_id(identity: str | None) -> str | None:
+    """The id of a visitor or a group; an empty one is none. Sites without accounts put an address there."""
+    if identity and ("." in identity or ":" in identity):
+        return mask(identity)
+    return identity or None
+
+
+def mask_afresh(text: str) -> str:
     return COLONS.sub(network, DIGITS.sub(network, text))
+
+
+masked = lru_cache(maxsize=2048)(mask_afresh)  # the user agents and pages of a site come again and again
 
 
 def network(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from chalicelib.tracking.bots import is_bot
 from chalicelib.tracking.event import MAX_EVENT_BYTES, MAX_RAW_CHARACTERS, Event, Rejected, kind_of
-from chalicelib.tracking.privacy import ADDRESS_KEYS, cut, mask, without_addresses
+from chalicelib.tracking.privacy import cut, is_private, mask, mask_url, masked_id, without_addresses
 from chalicelib.tracking.sent import LOOSE, NAMED, Context, Loose, Sent, happened, milliseconds, moment
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ ALWAYS_FITS = MAX_WRITTEN_BYTES // 5
 IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}")
 FIELD = re.compile(r"(.*) - at `\$\.?(.*)`", re.S)
 CONTAINERS = frozenset({dict, list})
-is_private = ADDRESS_KEYS.isdisjoint
 WRITER = msgspec.json.Encoder()
 
 
@@ -118,16 +117,16 @@ def normalize(sent: Sent, request: Request) -> Event:
         image,
         ranking,
         position,
-        sent.anonymous_id or None,
-        sent.user_id or None,
+        masked_id(sent.anonymous_id),
+        masked_id(sent.user_id),
         bot,
         ip,
         agent,
         url,
         properties,
         traits,
-        sent.group_id or None,
-        sent.previous_id or None,
+        masked_id(sent.group_id),
+        masked_id(sent.previous_id),
     )
 
 
@@ -151,8 +150,8 @@ def surroundings(context: Context | None, request: Request) -> tuple[str | None,
     agent, bot, ip, url = request.agent, request.bot, request.ip, request.url
     if context is not None:
         if context.user_agent:
-            agent = context.user_agent[:MAX_AGENT_CHARACTERS]
-            bot = is_bot(agent)
+            agent = agent_kept(context.user_agent)
+            bot = is_bot(context.user_agent[:MAX_AGENT_CHARACTERS])
         if context.ip:
             ip = cut(context.ip)
         if context.page is not None:
@@ -163,7 +162,12 @@ def surroundings(context: Context | None, request: Request) -> tuple[str | None,
 def page_url(context: Context | None) -> str | None:
     if context is None or context.page is None or not context.page.url:
         return None
-    return context.page.url[:MAX_URL_CHARACTERS]
+    return mask_url(context.page.url)[:MAX_URL_CHARACTERS]
+
+
+def agent_kept(agent: str) -> str:
+    """Masked before it is cut, since half an address would not be known as one."""
+    return mask(agent)[:MAX_AGENT_CHARACTERS]
 
 
 def moments(sent: Sent, request: Request) -> tuple[int, int]:
@@ -251,4 +255,4 @@ def reason_of(error: Exception) -> str:
 
 def start_of(text: bytes) -> str:
     """The beginning with addresses cut. A network is shorter than its address, at most by two thirds."""
-    return mask(text[: 16 * MAX_RAW_CHARACTERS].decode(errors="replace")[: 4 * MAX_RAW_CHARACTERS])[:MAX_RAW_CHARACTERS]
+    return mask_url(text[: 16 * MAX_RAW_CHARACTERS].decode(errors="replace"))[:MAX_RAW_CHARACTERS]

@@ -1,14 +1,17 @@
 """One request: what is refused as a whole, and that no event changes what becomes of another."""
 
+import gzip
 import json
+import time
 from base64 import b64encode, urlsafe_b64encode
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.errors import BadRequest
-from chalicelib.tracking import envelope
+from chalicelib.errors import BadRequest, Unauthorized
+from chalicelib.tracking import collect, envelope
 from chalicelib.tracking.event import MAX_BATCH_BYTES, MAX_BEACON_BYTES, MAX_EVENT_BYTES
 from chalicelib.tracking.intake import (
     MAX_EVENTS,
@@ -20,7 +23,7 @@ from chalicelib.tracking.intake import (
     read_one,
     read_pixel,
 )
-from tests.tracking_events import ACCOUNT, GOOGLEBOT, KEY, RECEIVED, batch, sent, source, uuid7
+from tests.tracking_events import ACCOUNT, ADDRESS, GOOGLEBOT, KEY, RECEIVED, Posted, batch, sent, source, uuid7
 from tests.tracking_messages import Opened, opened
 
 DEEP = '{"properties":' * 20_000 + "1" + "}" * 20_000
@@ -217,6 +220,22 @@ def test_a_batch_s_context_holds_for_events_without():
     assert (event.bot, event.ip, event.url) == (True, "198.51.100.0", "https://shop.example/")
 
 
+def test_no_address_of_a_visitor_is_in_what_is_kept():
+    agent = f"Shop/1.0 ({ADDRESS})"
+    page = {"url": f"https://shop.example/?ip={ADDRESS}&next=%2F%3Fip%3D{ADDRESS.replace('.', '%2E')}"}
+    one = sent(1, userId=ADDRESS, anonymousId=ADDRESS, groupId=ADDRESS, previousId=ADDRESS)
+    one["context"] = {"ip": ADDRESS, "userAgent": agent, "page": page}
+    one["properties"] |= {"remote_address": ADDRESS, "IPAddress": ADDRESS, "x_forwarded_for": ADDRESS}
+    for body in (
+        batch(one),
+        batch(one, one | {"type": "bad"}),
+        batch(one | {"userId": 7, "properties": {"deep": [one["properties"]]}}),
+    ):
+        kept = "".join(envelope.pack(ACCOUNT, read_batch(body, source(agent=agent))))
+        assert "203.0.113.0" in kept
+        assert ADDRESS not in kept
+
+
 # Single events
 
 
@@ -272,8 +291,9 @@ def test_the_key_is_found_in_a_body_of_any_shape(shape):
 
 def test_a_body_without_a_key_has_none():
     assert body_key(b"{}") is body_key(b'{"writeKey": 7}') is None
-    with pytest.raises(BadRequest):
-        body_key(b"[")
+    for body in (b"[", b"[]", b'{"batch":[NaN]}', b'{"batch":[{"writeKey":"one"},NaN],"writeKey":"other"}'):
+        with pytest.raises(BadRequest):
+            body_key(body)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic"])
@@ -285,3 +305,70 @@ def test_the_key_is_the_user_of_basic_authorization(scheme):
 @pytest.mark.parametrize("header", [None, "", "Basic", "Basic !", "Basic Og==", "Basic /w==", "Basic é", "Bearer abc"])
 def test_other_authorization_has_no_key(header):
     assert basic_key(header) is None
+
+
+# Before the key is known
+
+ROOM = MAX_BATCH_BYTES - 200
+UNREADABLE = {
+    "numbers": b'{"batch":[' + b"1," * (ROOM // 2) + b"NaN]",
+    "lists": b'{"batch":[NaN' + b",[]" * (ROOM // 3) + b"]",
+    "strings": b'{"batch":[NaN' + b',""' * (ROOM // 3) + b"]",
+    "depth": b'{"batch":[' + b"[" * (ROOM // 2) + b"]" * (ROOM // 2) + b"]",
+    "members": b'{"a":NaN' + b',"a":1' * (ROOM // 6),
+    "keys": b'{"batch":[NaN]' + b',"writeKey":"a"' * (ROOM // 15),
+    "spaces": b'{"batch":[NaN],"writeKey":' + b" " * ROOM,
+    "open": b'{"batch":["' + b"x" * ROOM,
+    "escapes": b'{"batch":[NaN,"' + b'\\"' * (ROOM // 2),
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("end", [b"}", b',"writeKey":"unknown"}'])
+def test_no_time_is_spent_on_a_body_without_a_valid_key(body, end):
+    posted = Posted(body + end)
+    started = time.process_time()
+    with pytest.raises((BadRequest, Unauthorized)):
+        collect.batch(posted, 0)
+    assert time.process_time() - started < 0.3  # about 0.01
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_body_under_a_valid_key_takes_little_time_too(body):
+    started = time.process_time()
+    with suppress(BadRequest):
+        read_batch(body + b"}", source())
+    assert time.process_time() - started < 1.5  # about 0.2 at most
+
+
+def test_the_size_is_looked_at_before_the_key_and_the_json():
+    for take, limit, field in (
+        (lambda posted: collect.batch(posted, 0), MAX_BATCH_BYTES, "batch"),
+        (lambda posted: collect.one("track", posted, 0), MAX_EVENT_BYTES, "event"),
+        (lambda posted: collect.beacon(posted, 0), MAX_BEACON_BYTES, "beacon"),
+        (lambda posted: collect.pixel("A" * len(posted.raw), posted, 0), MAX_EVENT_BYTES * 4 // 3 + 4, "d"),
+    ):
+        with pytest.raises(BadRequest) as raised:
+            take(Posted(b"{" * (limit + 1)))
+        assert raised.value.field == field
+        with pytest.raises(BadRequest) as raised:
+            take(Posted(b"{" * (limit - limit % 4)))
+        assert raised.value.field == "body"
+
+
+@pytest.mark.parametrize(
+    ("take", "limit"),
+    [(collect.batch, MAX_BATCH_BYTES), (lambda posted, now: collect.one("track", posted, now), MAX_EVENT_BYTES)],
+)
+def test_an_unpacked_body_has_the_same_limit(take, limit):
+    headers = {"content-encoding": "gzip"}
+    with pytest.raises(BadRequest, match="unpacked"):
+        take(Posted(gzip.compress(b" " * (limit + 1)), headers), 0)
+    with pytest.raises(BadRequest, match="JSON"):
+        take(Posted(gzip.compress(b" " * limit), headers), 0)
+
+
+def test_a_batch_of_as_many_events_as_are_taken_may_hold_a_bad_one():
+    taken = read_batch(b'{"batch":[NaN' + b",1" * (MAX_EVENTS - 1) + b"]}", source())
+    assert len(taken.rejected) == MAX_EVENTS
+    assert fault(b'{"batch":[NaN' + b",1" * MAX_EVENTS + b"]}").field == "batch"

@@ -1,11 +1,12 @@
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.tracking.bots import is_bot
-from chalicelib.tracking.privacy import cut, mask, opted_out, without_addresses
+from chalicelib.tracking.privacy import KNOWN_KEYS, cut, is_private, mask, mask_url, opted_out, without_addresses
 from tests.tracking_events import CHROME, GOOGLEBOT
 
 
@@ -68,3 +69,44 @@ def test_crawlers_are_bots(agent):
 @pytest.mark.parametrize("agent", ["", CHROME, "analytics-python/2.4.0", "analytics-node-next/latest", "curl/8.5.0"])
 def test_browsers_servers_and_silent_visitors_are_not(agent):
     assert not is_bot(agent)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "remote_address",
+        "IPAddress",
+        "ip-address",
+        "x_forwarded_for",
+        "X-Forwarded-For",
+        "$ip",
+        "visitorIp",
+        "REMOTE_ADDR",
+    ],
+)
+def test_a_key_of_an_address_goes_in_any_spelling(key):
+    assert without_addresses({key: "203.0.113.7", "x": 1}) == {"x": 1}
+    assert not is_private({"zip": "1", key: "203.0.113.7"})
+    assert not is_private({"zip": "1", key: "203.0.113.7"})  # nor when it has been seen
+
+
+def test_keys_of_anything_else_stay_however_many_there_are():
+    assert all(is_private({f"key{number}": 1}) for number in range(KNOWN_KEYS + 10))
+    assert not is_private({f"key{KNOWN_KEYS + 9}": 1, "ip": "203.0.113.7"})
+    assert is_private({"zip": 1, "tip": 1, "recipe": 1, "shipping": 1})
+
+
+@given(
+    st.ip_addresses(), st.sampled_from(["?ip={}&x=1", "/{}/a", "?next=%2F%3Fip%3D{}", "?list=1%20{}%20", "#%5B{}%5D"])
+)
+def test_no_address_remains_in_a_url_however_it_is_encoded(address, around):
+    for text in (str(address), quote(str(address), safe=""), quote(quote(str(address), safe=""), safe="")):
+        kept = mask_url("https://shop.example" + around.format(text))
+        assert str(address) not in unquote(unquote(kept)) or cut(str(address)) == str(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.b.example/x?q=50%25&next=%2Fy", "https://shop.example:8443/?v=1.2.3", "a%ZZ"]
+)
+def test_a_url_without_an_address_stays_as_it_is(url):
+    assert mask_url(url) == url
