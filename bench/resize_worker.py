@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 
@@ -33,13 +33,14 @@ ORIENTATION = 0x0112
 
 def proofsheet() -> Engine:
     from chalicelib.delivery.operations import Operations
-    from chalicelib.delivery.render import ladder, render
+    from chalicelib.delivery.render import Rendered, ladder, render
 
     def engine(photo: bytes, request: dict[str, Any]) -> Pictures:
         wanted = [Operations(w=width, profile=request.get("profile", "fast")) for width in request["widths"]]
         if len(wanted) == 1:
             return [render(photo, wanted[0], request["format"]).body]
-        return [rung.body for rung in ladder(photo, [(operations, request["format"]) for operations in wanted])]
+        rungs = dict(ladder(photo, [(operations, request["format"]) for operations in wanted]))
+        return [cast(Rendered, rungs[at]).body for at in range(len(wanted))]
 
     return engine
 

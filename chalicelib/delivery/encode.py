@@ -12,7 +12,7 @@ from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from PIL.Image import Dither, Exif, Image, Quantize
+from PIL.Image import Dither, Exif, Image, Quantize, Resampling
 
 from chalicelib.delivery.operations import LOSSLESS, QUALITY, Operations
 from chalicelib.delivery.similarity import sample, smallest_quality
@@ -60,7 +60,9 @@ def encode(image: Image, format: str, operations: Operations, notice: "Notice | 
     elif isinstance(operations.q, int) and wanted:
         wanted = operations.q
     if operations.max is not None and wanted:
-        wanted = _promising(image, lambda sample, quality: at(quality, sample), wanted, operations.max)
+        part = sample(image)
+        share = part.width * part.height / (image.width * image.height)
+        wanted = promising(lambda quality: len(at(quality, part)) / share, wanted, operations.max)
     return checked(fitting(at, wanted, operations.max))
 
 
@@ -71,17 +73,15 @@ def keeps_full_color(format: str, operations: Operations) -> bool:
     return format in LOSSLESS
 
 
-def _promising(image: Image, write: Callable[[Image, int], bytes], quality: int, limit: int) -> int:
+def promising(estimate: Callable[[int], float], quality: int, limit: int) -> int:
     """The highest quality from 1 to `quality` at which the file should have at most `limit` bytes.
 
-    Judged by the file itself up to a megapixel, by a sample of strips of it beyond.
+    estimate: the file's bytes at one quality, as a sample of the picture lets expect.
     """
-    part = sample(image)
-    share = part.width * part.height / (image.width * image.height)
     low, high = 1, quality
     while low < high:
         middle = (low + high + 1) // 2
-        if len(write(part, middle)) <= limit * share:
+        if estimate(middle) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -94,8 +94,8 @@ def fitting(write: Callable[[int], bytes], quality: int, limit: int | None) -> b
     Raises Unprocessable when the third does not fit either.
     """
     tries = [quality, quality * 3 // 4, quality * 3 // 8] if limit is not None and quality else [quality]
-    for each in tries:
-        body = write(max(1, each))
+    for each in dict.fromkeys(max(1, each) for each in tries):
+        body = write(each)
         if limit is None or len(body) <= limit:
             return body
     raise Unprocessable(f"The result does not fit into {limit} bytes; ask for a smaller picture or for more bytes.")
@@ -117,18 +117,28 @@ def write(image: Image, format: str, quality: int, options: dict[str, Any]) -> b
     return out.getvalue()
 
 
-def palette(image: Image, dither: Dither = Dither.FLOYDSTEINBERG) -> Image:
+def palette(image: Image, dither: Dither = Dither.FLOYDSTEINBERG, looked_at: int = 1_000_000) -> Image:
     """256 colors chosen for this picture; with transparency 255, and what is more than half seen through is clear.
 
-    dither: none for the frames of an animation, where its dots would dance and double the file.
+    dither: none for the frames of an animation, where its dots would dance and double the file. looked_at: pixels by
+    which the colors are chosen, the dearest part of it by far.
     """
     if "A" not in image.mode:
-        return image.convert("RGB").quantize(256, Quantize.MEDIANCUT, dither=dither)
-    drawn = image.convert("RGB").quantize(_TRANSPARENT, Quantize.MEDIANCUT, dither=dither)
+        return _quantized(image.convert("RGB"), 256, dither, looked_at)
+    drawn = _quantized(image.convert("RGB"), _TRANSPARENT, dither, looked_at)
     hidden = image.getchannel("A").point([255 * (value < _HALF) for value in range(256)])
     drawn.paste(_TRANSPARENT, mask=hidden)
     drawn.info["transparency"] = _TRANSPARENT
     return drawn
+
+
+def _quantized(image: Image, colors: int, dither: Dither, looked_at: int) -> Image:
+    scale = (looked_at / (image.width * image.height)) ** 0.5
+    if scale >= 1:
+        return image.quantize(colors, Quantize.MEDIANCUT, dither=dither)
+    grid = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+    chosen = image.resize(grid, Resampling.NEAREST).quantize(colors, Quantize.MEDIANCUT)
+    return image.quantize(palette=chosen, dither=dither)
 
 
 def checked(body: bytes) -> bytes:

@@ -41,14 +41,13 @@ COMPASS: dict[str, Point] = {
 class Plan(msgspec.Struct, frozen=True):
     """crop: left, top, right, bottom in pixels of the upright original, None for all of it.
 
-    size: what that box is resized to. canvas: the size to pad that to, and where the picture lies on it.
+    size: what that box is resized to. canvas: the size to pad that to, the picture in its middle.
     Sizes are those before `rotate`.
     """
 
     crop: Box | None
     size: Size
     canvas: Size | None = None
-    offset: Size = (0, 0)
 
 
 def plan(width: int, height: int, operations: Operations, focus: Point = (0.5, 0.5)) -> Plan:
@@ -64,7 +63,7 @@ def plan(width: int, height: int, operations: Operations, focus: Point = (0.5, 0
     crop = None if box == (0, 0, width, height) else box
     size = _size(extent(box), w, h, operations)
     if operations.fit == "contain" and w and h and size != (w, h):
-        return Plan(crop, size, (w, h), ((w - size[0]) // 2, (h - size[1]) // 2))
+        return Plan(crop, size, (w, h))
     return Plan(crop, size)
 
 

@@ -7,7 +7,7 @@ from PIL.Image import new as new_image
 from PIL.ImageColor import getrgb
 from PIL.ImageFilter import Filter, GaussianBlur, UnsharpMask
 
-from chalicelib.delivery.geometry import COMPASS, Plan, anchored, scaled_inside
+from chalicelib.delivery.geometry import COMPASS, Plan, Size, anchored, scaled_inside
 from chalicelib.pixels.color import flat
 
 if TYPE_CHECKING:
@@ -74,14 +74,19 @@ def grounded(image: Image, operations: "Operations", *, opaque: bool) -> Image:
     return flat(image, _background(operations))
 
 
-def marked(image: Image, mark: Image, watermark: "Watermark") -> Image:
-    """With the mark at its place, never larger than it is or than a quarter of the image's shorter side.
+def faded(mark: Image, size: Size, watermark: "Watermark") -> Image:
+    """The mark as it lies on a picture of `size`: a quarter of its shorter side at most, and never enlarged.
 
     mark: RGBA, sRGB.
     """
-    share = max(1, min(image.size) // WATERMARK_SHARE)
+    share = max(1, min(size) // WATERMARK_SHARE)
     small = mark.resize(scaled_inside(mark.size, (share, share)), reducing_gap=2.0)
     small.putalpha(small.getchannel("A").point([value * watermark.opacity / 100 for value in range(256)]))
+    return small
+
+
+def marked(image: Image, small: Image, watermark: "Watermark") -> Image:
+    """With the faded mark at its place."""
     result = image.convert("RGBA" if "A" in image.mode else "RGB")
     place = anchored(small.size, COMPASS[watermark.position], image.size)
     if result.mode == "RGBA":

@@ -9,7 +9,8 @@ All that can be is done on the small picture. Nothing is decoded before the limi
 several threads. Only `q:auto` and the gravities smart and faces load numpy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 from PIL.Image import Image
@@ -20,6 +21,7 @@ from chalicelib.delivery.geometry import Plan, extent, plan, region
 from chalicelib.delivery.opening import Original, open_original
 from chalicelib.delivery.operations import LARGEST_SIDE, Operations
 from chalicelib.delivery.source import Level, Source, decoded
+from chalicelib.errors import ProofsheetError, Unprocessable
 
 OPAQUE = frozenset({"jpg"})
 
@@ -33,6 +35,9 @@ class Rendered(msgspec.Struct, frozen=True):
     height: int
     animated: bool
     transparent: bool
+
+
+type Rung = tuple[int, Rendered | ProofsheetError]
 
 
 class Asides(msgspec.Struct, frozen=True):
@@ -57,7 +62,10 @@ def render(
     got: a page, or pixels where `crop` wants them.
     """
     marks = {operations.watermark.id: watermark} if operations.watermark and watermark is not None else {}
-    return ladder(data, [(operations, format)], faces=faces, watermarks=marks)[0]
+    ((_, made),) = ladder(data, [(operations, format)], faces=faces, watermarks=marks)
+    if isinstance(made, ProofsheetError):
+        raise made
+    return made
 
 
 def ladder(
@@ -66,36 +74,65 @@ def ladder(
     *,
     faces: Sequence[FaceBox] = (),
     watermarks: Mapping[str, bytes] | None = None,
-) -> list[Rendered]:
-    """Several pictures of one original, in the order asked for, from one decode of each `page`.
+) -> Iterator[Rung]:
+    """Several pictures of one original from one decode of each `page`: each as it is made, with its place in `wanted`.
 
     The largest is made first, and each smaller one from the smallest before it that is at least as large.
-    watermarks: the files of the images to lay over, by their ids. Raises as `render` does, and ValueError for a
-    watermark that was not given.
+    watermarks: the files of the images to lay over, by their ids.
+    What cannot be made comes as its refusal (BadRequest, Unprocessable, TooLarge) and stops no other. Raises
+    Unprocessable or TooLarge at the first step when the original itself cannot be shown.
     """
     asides = Asides(faces, watermarks or {})
-    made: dict[int, Rendered] = {}
-    for page in {operations.page for operations, _ in wanted}:
-        original = open_original(data, page)
-        rungs = [at for at, (operations, _) in enumerate(wanted) if operations.page == page]
-        moving = [at for at in rungs if original.frames > 1 and wanted[at][1] in animation.FORMATS]
-        still = [at for at in rungs if at not in moving]
-        made |= zip(still, _stills(original, [wanted[at] for at in still], asides), strict=True)
-        made |= {at: _moving(open_original(data), *wanted[at], asides) for at in moving}
-    return [made[at] for at in range(len(wanted))]
+    for page in sorted({operations.page for operations, _ in wanted}):
+        rungs = {at: each for at, each in enumerate(wanted) if each[0].page == page}
+        original = _opened(data, page)
+        if isinstance(original, ProofsheetError):
+            yield from ((at, original) for at in rungs)
+            continue
+        moving = {at for at in rungs if original.frames > 1 and rungs[at][1] in animation.FORMATS}
+        yield from _stills(original, {at: rungs[at] for at in rungs if at not in moving}, asides)
+        for at in moving:
+            yield at, _made(partial(_moving, data, *rungs[at], asides))
 
 
-def _stills(original: Original, wanted: Sequence[tuple[Operations, str]], asides: Asides) -> list[Rendered]:
+def _made[T](make: Callable[[], T]) -> T | ProofsheetError:
+    """What is made, or why it cannot be."""
+    try:
+        return make()
+    except ProofsheetError as refusal:
+        refusal.__traceback__ = None  # it would hold the pixels
+        return refusal
+
+
+def _opened(data: bytes, page: int) -> Original | ProofsheetError:
+    """Raises Unprocessable or TooLarge when nothing of the original can be opened, and not this page alone."""
+    original = _made(partial(open_original, data, page))
+    if isinstance(original, ProofsheetError):
+        open_original(data)
+    return original
+
+
+def _stills(original: Original, wanted: Mapping[int, tuple[Operations, str]], asides: Asides) -> Iterator[Rung]:
     """All from one decode, the largest first."""
-    if not wanted:
-        return []
-    plans = [plan(*original.upright_size, operations) for operations, _ in wanted]
-    hq = [operations.profile == "hq" for operations, _ in wanted]
-    source = decoded(original, wanted[0][0].page, list(zip(plans, hq, strict=True)))
-    made: dict[int, Rendered] = {}
-    for at in sorted(range(len(wanted)), key=lambda at: plans[at].size, reverse=True):
-        made[at] = _still(source, *wanted[at], asides)
-    return [made[at] for at in range(len(wanted))]
+    plans: dict[int, Plan] = {}
+    for at, (operations, _) in wanted.items():
+        planned = _made(partial(plan, *original.upright_size, operations))
+        if isinstance(planned, ProofsheetError):
+            yield at, planned
+        else:
+            plans[at] = planned
+    if not plans:
+        return
+    margins = [(planned, wanted[at][0].profile == "hq") for at, planned in plans.items()]
+    page = wanted[next(iter(plans))][0].page
+    source = _made(partial(decoded, original, page, margins))
+    if isinstance(source, ProofsheetError):
+        if page == 0:
+            raise source
+        yield from ((at, source) for at in plans)
+        return
+    for at in sorted(plans, key=lambda at: plans[at].size, reverse=True):
+        yield at, _made(partial(_still, source, *wanted[at], asides))
 
 
 def _still(source: Source, operations: Operations, format: str, asides: Asides) -> Rendered:
@@ -103,7 +140,8 @@ def _still(source: Source, operations: Operations, format: str, asides: Asides) 
     full_color = encode.keeps_full_color(format, operations)
     picture = source.picture(planned, hq=operations.profile == "hq", full_color=full_color)
     transparent = paint.is_transparent(picture)
-    picture = _painted(picture, planned, operations, format, _mark(operations, asides))
+    mark = _mark(operations, asides, planned)  # not before the original's pixels are gone
+    picture = _painted(picture, planned, operations, format, mark)
     body = encode.encode(picture, format, operations, source.original.notice)
     return Rendered(
         body,
@@ -114,10 +152,12 @@ def _still(source: Source, operations: Operations, format: str, asides: Asides) 
     )
 
 
-def _moving(original: Original, operations: Operations, format: str, asides: Asides) -> Rendered:
+def _moving(data: bytes, operations: Operations, format: str, asides: Asides) -> Rendered:
     """Every frame as a still picture would be; gravity is found in the first."""
-    mark = _mark(operations, asides)
-    animation.check(original, plan(*original.upright_size, operations))
+    original = open_original(data)
+    rough = plan(*original.upright_size, operations)
+    animation.check(original, rough, operations, format)
+    mark = _mark(operations, asides, rough)
     planned: Plan | None = None
     transparent = False
     frames: list[Image] = []
@@ -127,7 +167,8 @@ def _moving(original: Original, operations: Operations, format: str, asides: Asi
         planned = planned or _planned(source, operations, asides)
         picture = source.picture(planned, hq=operations.profile == "hq")
         transparent = transparent or paint.is_transparent(picture)
-        frames.append(_painted(picture, planned, operations, format, mark))
+        picture = _painted(picture, planned, operations, format, mark)
+        frames.append(animation.drawn(picture, original.frames, format))
         durations.append(duration)
     body = animation.encode(frames, durations, original, operations, format)
     return Rendered(body, encode.CONTENT_TYPES[format], *frames[0].size, animated=True, transparent=transparent)
@@ -167,14 +208,15 @@ def _painted(picture: Image, planned: Plan, operations: Operations, format: str,
     )
 
 
-def _mark(operations: Operations, asides: Asides) -> Image | None:
-    """The watermark's picture: upright, sRGB, RGBA, no larger than it can be needed."""
+def _mark(operations: Operations, asides: Asides, planned: Plan) -> Image | None:
+    """The watermark's picture as it lies on what is planned: upright, sRGB, RGBA."""
     if operations.watermark is None:
         return None
     data = asides.watermarks.get(operations.watermark.id)
     if data is None:
-        raise ValueError("The operations ask for a watermark, and none was given.")
+        raise Unprocessable("The image of the watermark is not there.")
     mark = open_original(data)
     side = LARGEST_SIDE // paint.WATERMARK_SHARE
-    planned = plan(*mark.upright_size, Operations(w=side, h=side))
-    return decoded(mark, 0, [(planned, False)]).picture(planned).convert("RGBA")
+    needed = plan(*mark.upright_size, Operations(w=side, h=side))
+    picture = decoded(mark, 0, [(needed, False)]).picture(needed).convert("RGBA")
+    return paint.faded(picture, planned.canvas or planned.size, operations.watermark)

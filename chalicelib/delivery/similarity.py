@@ -55,14 +55,14 @@ def ssim(first: "NDArray[Any]", second: "NDArray[Any]") -> float:
     return float((brightness * structure).mean())
 
 
-def sample(image: "Image") -> "Image":
-    """The image, or of more than a megapixel eight strips spread over it."""
+def sample(image: "Image", pixels: int = _SAMPLE) -> "Image":
+    """The image, or of one of more pixels eight strips spread over it."""
     from PIL.Image import new
 
-    if image.width * image.height <= _SAMPLE:
-        return image
     count = 8
-    rows = max(2, _SAMPLE // image.width // count // 2 * 2)
+    rows = max(2, pixels // image.width // count // 2 * 2)
+    if image.width * image.height <= max(pixels, image.width * count * rows):
+        return image
     strips = new(image.mode, (image.width, count * rows))
     for at in range(count):
         top = round((image.height - rows) * at / (count - 1))

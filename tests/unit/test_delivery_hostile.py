@@ -70,6 +70,54 @@ def test_a_small_animation_that_is_to_be_made_huge_is_refused():
     assert "megapixels in all" in refusal(data, "w4000,enlarge", "webp")
 
 
+def moving(frames, kind, **options):
+    return encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+
+
+@pytest.mark.parametrize(
+    ("operations", "format", "limit"),
+    [("_", "webp", 20), ("blur:2,sharpen:1", "gif", 17), ("max:90000", "webp", 10), ("blur:2", "webp", 15)],
+)
+def test_the_more_is_done_to_an_animation_the_fewer_pixels_it_may_have(operations, format, limit):
+    data = moving([Image.new("L", (1500, 1500), shade) for shade in range(0, 250, 25)], "gif")
+    assert f"22 megapixels in all; with these operations the limit is {limit}" in refusal(data, operations, format)
+    assert render(data, parse(f"w90,{operations}".removesuffix(",_")), format).animated
+
+
+def test_an_animation_for_profile_hq_has_a_lower_limit():
+    data = moving([Image.new("L", (1500, 1500), shade) for shade in range(0, 250, 25)], "gif")
+    assert "22 megapixels in all; with these operations the limit is 16" in refusal(data, "w90,profile:hq", "gif")
+
+
+@pytest.fixture(scope="module")
+def noise_with_alpha():
+    """A quarter of what an animation may have at most."""
+    import numpy as np
+
+    random = np.random.default_rng(4)
+    pictures = [random.integers(0, 256, (350, 350, 4), np.uint8) for _ in range(100)]
+    return moving([Image.fromarray(pixels) for pixels in pictures], "webp", quality=30, method=0)
+
+
+@pytest.mark.parametrize(
+    ("operations", "format"),
+    [
+        ("_", "gif"),
+        ("w223,q:100", "webp"),
+        ("w158,max:100000", "webp"),
+        ("w200,blur:2,sharpen:1", "gif"),
+        ("crop:0:0:223:223,profile:hq,w130,blur:2,sharpen:1", "webp"),
+    ],
+)
+def test_a_quarter_of_the_dearest_animation_comes_in_half_the_time_at_most(noise_with_alpha, operations, format):
+    started = time.process_time()
+    try:
+        render(noise_with_alpha, parse(operations), format)
+    except (TooLarge, Unprocessable) as refused:
+        assert "megapixels" not in refused.message  # it was made, and its bytes were too many
+    assert time.process_time() - started < 5.0
+
+
 def gif_with_later(blocks):
     frames = [Image.new("L", (8, 8), shade) for shade in (0, 200)]
     data = encoded(frames[0], "gif", save_all=True, append_images=frames[1:], duration=100)

@@ -239,7 +239,7 @@ def test_a_small_watermark_is_not_enlarged_and_its_transparency_counts():
 
 
 def test_a_watermark_that_was_not_given_is_not_silently_left_out():
-    with pytest.raises(ValueError, match="watermark"):
+    with pytest.raises(Unprocessable, match="watermark"):
         made(sample("png"), f"watermark:{MARK}:center:50")
 
 
@@ -436,6 +436,20 @@ def test_a_page_that_is_not_there_is_a_bad_request(kind):
     assert refused.value.field == "operations"
 
 
+def test_the_frames_of_a_long_gif_look_like_their_originals():
+    """Their colors are chosen by a part of their pixels."""
+    from skimage.data import astronaut, coffee
+
+    photos = [Image.fromarray(photo()).resize((300, 200)) for photo in (astronaut, coffee)]
+    frames = [photos[step % 2].rotate(step) for step in range(40)]
+    data = encoded(frames[0], "webp", save_all=True, append_images=frames[1:], quality=95, method=0)
+    image = Image.open(io.BytesIO(made(data, "_", "gif").body))
+    for step in (0, 1, 38, 39):
+        image.seek(step)
+        difference = np.asarray(image.convert("RGB")).astype(int) - np.asarray(frames[step])
+        assert 10 * np.log10(255**2 / (difference**2).mean()) > 31
+
+
 def test_max_holds_for_animations_too():
     noisy = [Image.effect_noise((200, 150), 60).convert("RGB") for _ in range(4)]
     data = encoded(noisy[0], "webp", save_all=True, append_images=noisy[1:], quality=90)
@@ -458,8 +472,8 @@ def test_a_ladder_gives_what_single_renders_give_within_a_tolerance():
         ("w320", "jpg"), ("w1280", "jpg"), ("w640", "webp"), ("w640", "png"), ("w200,h200,fit:cover", "png"),
         ("w300,profile:hq", "png"), ("rotate:90,w400", "png"), ("crop:10:20:900:700,w450", "jpg"),
     )]  # fmt: skip
-    together = ladder(data, wanted)
-    for rung, (operations, format) in zip(together, wanted, strict=True):
+    together = dict(ladder(data, wanted))
+    for rung, (operations, format) in zip((together[place] for place in range(len(wanted))), wanted, strict=True):
         alone = render(data, operations, format)
         assert (rung.width, rung.height, rung.content_type) == (alone.width, alone.height, alone.content_type)
         assert np.abs(pixels(rung) - pixels(alone)).mean() < 3
@@ -467,17 +481,60 @@ def test_a_ladder_gives_what_single_renders_give_within_a_tolerance():
 
 def test_a_ladder_mixes_pages_animations_and_watermarks():
     wanted = [("w30", "webp"), ("w30", "jpg"), ("page:2", "jpg"), (f"w30,watermark:{MARK}:center:100", "png")]
-    rungs = ladder(
-        movie("gif"), [(parse(each), format) for each, format in wanted], watermarks={MARK: as_png("RGB", BLUE)}
-    )
+    made_of = dict(ladder(movie("gif"), asked(wanted), watermarks={MARK: as_png("RGB", BLUE)}))
+    rungs = [made_of[place] for place in range(4)]
     assert [Image.open(io.BytesIO(rung.body)).format for rung in rungs] == ["WEBP", "JPEG", "JPEG", "PNG"]
     assert [getattr(Image.open(io.BytesIO(rung.body)), "n_frames", 1) for rung in rungs] == [5, 1, 1, 1]
     assert near(at(rungs[2], 25 / 60, 0.5), RED, 12)
     assert near(at(rungs[3], 0.5, 0.5), BLUE, 3)
 
 
+def asked(wanted):
+    return [(parse(operations), format) for operations, format in wanted]
+
+
+def test_a_rung_that_cannot_be_made_stops_no_other():
+    wanted = [
+        ("w30", "webp"), ("w30", "jpg"), ("page:9", "jpg"), ("crop:50:0:20:20", "png"),
+        ("w1200,enlarge,max:1000", "gif"),
+        (f"watermark:{MARK}:center:100", "png"), ("page:3,max:1000,crop:0:0:40:40", "png"), ("w20", "png"),
+        ("w4000,h3000,fit:fill,enlarge", "gif"),
+    ]  # fmt: skip
+    rungs = dict(ladder(movie("gif", loop=0), asked(wanted)))
+    kinds = [type(rungs[place]).__name__ for place in range(len(wanted))]
+    assert kinds == [
+        "Rendered", "Rendered", "BadRequest", "BadRequest", "Unprocessable",
+        "Unprocessable", "Rendered", "Rendered", "TooLarge",
+    ]  # fmt: skip
+
+
+def test_a_rung_comes_as_soon_as_it_is_made():
+    steps = ladder(sample("png", 900, 600), asked([("w50", "png"), ("w400", "png"), ("w9,crop:899:0:9:9", "png")]))
+    assert next(steps)[0] == 2  # refused before anything is decoded
+    place, largest = next(steps)
+    assert (place, largest.width) == (1, 400)
+
+
+@pytest.mark.parametrize("page", ["w30", "page:2"])
+def test_a_fault_of_the_original_is_raised_and_is_no_rung(page):
+    with pytest.raises(Unprocessable):
+        next(ladder(sample("png")[:40], asked([(page, "png"), ("w20", "png")])))
+
+
+def test_a_broken_page_stops_no_other():
+    pages = [plain("RGB", color) for color in (RED, GREEN)]
+    data = bytearray(encoded(pages[0], "tiff", save_all=True, append_images=pages[1:], compression="tiff_deflate"))
+    second = Image.open(io.BytesIO(data))
+    second.seek(1)
+    (start,), (length,) = second.tag_v2[273], second.tag_v2[279]
+    data[start : start + length] = b"\xff" * length
+    rungs = dict(ladder(bytes(data), asked([("page:1", "png"), ("w20", "png")])))
+    assert isinstance(rungs[0], Unprocessable)
+    assert near(at(rungs[1], 0.5, 0.5), RED)
+
+
 def test_nothing_wanted_is_nothing_made():
-    assert ladder(sample("png"), []) == []
+    assert list(ladder(sample("png"), [])) == []
 
 
 def test_the_default_path_loads_no_numpy():
