@@ -422,7 +422,8 @@ class StatsPoint(Counts):
 
 
 class Stats(Answer):
-    """ctr: clicks for each impression. exact_until: before this the daily compaction has confirmed the counts."""
+    """ctr: clicks for each impression. exact_until: before this the daily compaction has confirmed the
+    days; null by hour."""
 
     series: list[StatsPoint]
     totals: Counts
