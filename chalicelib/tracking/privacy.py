@@ -14,6 +14,7 @@ ADDRESS_KEYS = {
 }
 JOINTS = str.maketrans("", "", "_-$. ")
 KNOWN_KEYS = 4096  # that are remembered as no address's, of at most 64 characters
+MAX_KNOWN = 512  # characters of a text whose masked form is remembered
 
 MAPPED = bytes(10) + b"\xff\xff"  # IPv4 written as IPv6
 
@@ -80,7 +81,7 @@ def mask(text: str) -> str:
     """The text with every address in it cut."""
     if text.count(".") < 3 and text.count(":") < 2:
         return text
-    return masked(text) if len(text) <= 512 else mask_afresh(text)
+    return known_text(text) if len(text) <= MAX_KNOWN else mask_afresh(text)
 
 
 def mask_url(url: str) -> str:
@@ -94,18 +95,18 @@ def mask_url(url: str) -> str:
     return mask(url) if kept == plain else kept
 
 
-def masked_id(identity: str | None) -> str | None:
-    """The id of a visitor or a group; an empty one is none. Sites without accounts put an address there."""
-    if identity and ("." in identity or ":" in identity):
-        return mask(identity)
-    return identity or None
+def masked_id(identity: str) -> str:
+    """The id of a visitor or a group. Sites without accounts put an address there."""
+    return mask(identity) if "." in identity or ":" in identity else identity
 
 
 def mask_afresh(text: str) -> str:
     return COLONS.sub(network, DIGITS.sub(network, text))
 
 
-masked = lru_cache(maxsize=2048)(mask_afresh)  # the user agents and pages of a site come again and again
+# The user agents and pages of a site come again and again.
+known_text = lru_cache(maxsize=2048)(mask_afresh)
+known_url = lru_cache(maxsize=2048)(mask_url)
 
 
 def network(match: re.Match[str]) -> str:

@@ -10,7 +10,17 @@ import msgspec
 
 from chalicelib.tracking.bots import is_bot
 from chalicelib.tracking.event import MAX_EVENT_BYTES, MAX_RAW_CHARACTERS, Event, Rejected, kind_of
-from chalicelib.tracking.privacy import cut, is_private, mask, mask_url, masked_id, without_addresses
+from chalicelib.tracking.privacy import (
+    MAX_KNOWN,
+    cut,
+    is_known,
+    is_private,
+    known_url,
+    mask,
+    mask_url,
+    masked_id,
+    without_addresses,
+)
 from chalicelib.tracking.sent import LOOSE, NAMED, Context, Loose, Sent, happened, milliseconds, moment
 
 if TYPE_CHECKING:
@@ -99,7 +109,7 @@ def normalize(sent: Sent, request: Request) -> Event:
         raise ValueError("userId: one of userId and anonymousId is needed")
     properties: dict[str, Any] = sent.properties or {}
     traits: dict[str, Any] = sent.traits or {}
-    if not (is_private(properties) and (not traits or is_private(traits))):
+    if not ((is_known(properties) or is_private(properties)) and (not traits or is_private(traits))):
         properties, traits = without_addresses(properties), without_addresses(traits)
     image, ranking, position = about(properties)
     agent, bot, ip, url = surroundings(sent.context, request)
@@ -117,16 +127,16 @@ def normalize(sent: Sent, request: Request) -> Event:
         image,
         ranking,
         position,
-        masked_id(sent.anonymous_id),
-        masked_id(sent.user_id),
+        masked_id(sent.anonymous_id) if sent.anonymous_id else None,
+        masked_id(sent.user_id) if sent.user_id else None,
         bot,
         ip,
         agent,
         url,
         properties,
         traits,
-        masked_id(sent.group_id),
-        masked_id(sent.previous_id),
+        masked_id(sent.group_id) if sent.group_id else None,
+        masked_id(sent.previous_id) if sent.previous_id else None,
     )
 
 
@@ -162,7 +172,8 @@ def surroundings(context: Context | None, request: Request) -> tuple[str | None,
 def page_url(context: Context | None) -> str | None:
     if context is None or context.page is None or not context.page.url:
         return None
-    return mask_url(context.page.url)[:MAX_URL_CHARACTERS]
+    url = context.page.url
+    return known_url(url) if len(url) <= MAX_KNOWN else mask_url(url)[:MAX_URL_CHARACTERS]
 
 
 def agent_kept(agent: str) -> str:
