@@ -62,7 +62,7 @@ class Collector:
         accepted = [request for request in list(self.requests) if request.status == 204]
         return [event for request in accepted for event in request.body["batch"]]
 
-    def until(self, count: int, seconds: float = 8) -> list[dict[str, Any]]:
+    def until(self, count: int, seconds: float = 25) -> list[dict[str, Any]]:
         """The accepted events as soon as there are so many, and a moment for those that should not come."""
         end = time.monotonic() + seconds
         while len(self.events()) < count:
@@ -71,7 +71,7 @@ class Collector:
         time.sleep(0.3)
         return self.events()
 
-    def until_asked(self, times: int, seconds: float = 8) -> list[Request]:
+    def until_asked(self, times: int, seconds: float = 25) -> list[Request]:
         """The requests as soon as there are so many, whatever they were answered."""
         end = time.monotonic() + seconds
         while len(self.requests) < times:
