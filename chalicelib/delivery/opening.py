@@ -32,7 +32,8 @@ WebP noise with alpha, 49        GIF 49                                         
                                  WebP 8, hq, blur, sharpen, watermark                      104 MB  5.8 s
 
 The dearest results, of noise with alpha, profile hq, blur, sharpen and q:auto, measured at 12.6 megapixels: WebP 502 MB
-and 9.4 s, AVIF 447 MB and 8.7 s; GIF, at 11 megapixels, 276 MB and 3.5 s. The limit is 11.2, so that the app around them fits, too.
+and 9.4 s, AVIF 447 MB and 8.7 s; GIF, at 11 megapixels, 276 MB and 3.5 s.
+The limit is 11.2, so that the app around them fits, too.
 """
 
 from collections.abc import Iterator
