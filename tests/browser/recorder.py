@@ -62,8 +62,11 @@ class Collector:
         accepted = [request for request in list(self.requests) if request.status == 204]
         return [event for request in accepted for event in request.body["batch"]]
 
-    def until(self, count: int, seconds: float = 25) -> list[dict[str, Any]]:
-        """The accepted events as soon as there are so many, and a moment for those that should not come."""
+    def until(self, count: int, seconds: float = 40) -> list[dict[str, Any]]:
+        """The accepted events as soon as there are so many, and a moment for those that should not come.
+
+        A page that went while it was sending leaves its batch to others for 30 seconds.
+        """
         end = time.monotonic() + seconds
         while len(self.events()) < count:
             assert time.monotonic() < end, f"{len(self.events())} events instead of {count}: {self.events()}"
