@@ -1,22 +1,25 @@
 """One request with events: whose key is it, may this site use it, and is everything in SQS before we say yes.
 
 Nothing is written for an event here: what is accepted and what is put aside travels in the same messages, and one
-request is one message unless it is too large. Whoever gets no 2xx sends again, with the same ids.
+request is one message unless it is too large. Whoever gets no 2xx sends again, with the same ids. What reads events is
+loaded with the first of them, not in every cold start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from chalicelib import contract, log
 from chalicelib.errors import BadRequest, Forbidden, Unauthorized
 from chalicelib.store import AccountStore
-from chalicelib.tracking import envelope, intake, limit, privacy, queue
+from chalicelib.tracking import limit
 from chalicelib.tracking.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES
-from chalicelib.tracking.intake import Intake, Source
+
+if TYPE_CHECKING:
+    from chalicelib.tracking.intake import Intake, Source
 
 WRITE_KEY_LENGTH = 2 + 17 + 16
 KNOWN_SECONDS = 60
@@ -53,6 +56,8 @@ _known: dict[str, WriteKey] = {}
 
 def batch(request: Request, now: float) -> contract.Received:
     """`POST /v1/batch`. Raises BadRequest, Unauthorized, Forbidden, TooManyRequests, Unavailable."""
+    from chalicelib.tracking import intake
+
     body = unpacked(request, MAX_BATCH_BYTES, "batch")
     key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
     return _take(key, request, now, lambda source: intake.read_batch(body, source))
@@ -60,6 +65,8 @@ def batch(request: Request, now: float) -> contract.Received:
 
 def one(kind: str, request: Request, now: float) -> contract.Received:
     """`POST /v1/track` and its like."""
+    from chalicelib.tracking import intake
+
     body = unpacked(request, MAX_EVENT_BYTES, "event")
     key = intake.basic_key(request.headers.get("authorization")) or intake.body_key(body)
     return _take(key, request, now, lambda source: intake.read_one(body, kind, source))
@@ -67,12 +74,16 @@ def one(kind: str, request: Request, now: float) -> contract.Received:
 
 def beacon(request: Request, now: float) -> None:
     """`POST /v1/e`: a batch whose key is in the body, since a beacon has no headers of its own."""
+    from chalicelib.tracking import intake
+
     intake.check_beacon(request.raw)
     _take(intake.body_key(request.raw), request, now, lambda source: intake.read_batch(request.raw, source))
 
 
 def pixel(text: str, request: Request, now: float) -> Outcome:
     """`GET /v1/pixel.gif?d=`. text: one event in base64url, its key inside."""
+    from chalicelib.tracking import intake
+
     body = intake.pixel_body(text)
     _take(intake.body_key(body), request, now, lambda source: intake.read_pixel(body, source))
     return Outcome(200, {"Content-Type": "image/gif", "Cache-Control": "no-store"}, PIXEL)
@@ -80,6 +91,8 @@ def pixel(text: str, request: Request, now: float) -> Outcome:
 
 def unpacked(request: Request, limit: int, name: str) -> bytes:
     """The body of at most `limit` bytes, unpacked where it came as gzip, and no further. Raises BadRequest."""
+    from chalicelib.tracking import intake
+
     intake.check_size(len(request.raw), limit, name)
     if request.headers.get("content-encoding", "identity").lower() != "gzip":
         return request.raw
@@ -95,6 +108,9 @@ def unpacked(request: Request, limit: int, name: str) -> bytes:
 
 
 def _take(key: str | None, request: Request, now: float, read: Callable[[Source], Intake]) -> contract.Received:
+    from chalicelib.tracking import envelope, privacy, queue
+    from chalicelib.tracking.intake import Source
+
     account = admit(key, request.headers.get("origin"), now)
     milliseconds = int(now * 1000)
     agent = request.headers.get("user-agent", "")
