@@ -1,0 +1,108 @@
+"""Scorers: what computes a score, and the name under which an image keeps it.
+
+A shipped model is its own scorer ("general"). A customer's model has one for each version, "{model}_{version}", so that
+no ranking mixes two trainings: whoever needs scores that go together pins a scorer, and old versions stay loadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from chalicelib import aws, ids
+from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.scoring import catalog
+from chalicelib.settings import settings
+from chalicelib.store import AccountStore, Item
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chalicelib.scoring.model import Model, Score
+
+RELEASED = ("ready", "superseded")
+LOADED = 6  # models that a process keeps, of some 15 MB each where they were trained on 5,000 posts
+
+
+def name(model: str, version: int) -> str:
+    return f"{model}_{version}"
+
+
+def split(scorer: str) -> tuple[str, int]:
+    """The model and its version; a shipped model's is 0."""
+    model, _, version = scorer.rpartition("_")
+    return (model, int(version)) if ids.is_id(model) and version.isdecimal() else (scorer, 0)
+
+
+def newest(scorers: Iterable[str]) -> dict[str, str]:
+    """By model, the one of its scorers with the highest version."""
+    return {split(scorer)[0]: scorer for scorer in sorted(scorers, key=split)}
+
+
+def outdated(scorers: Iterable[str]) -> list[str]:
+    """The scorers that have a newer version among the others."""
+    known = set(scorers)
+    return sorted(known - set(newest(known).values()))
+
+
+def live(store: AccountStore, model: str) -> str:
+    """The scorer that serves a model now.
+
+    Raises NotFound for an unknown model or another account's, Conflict for one that has no released version yet.
+    """
+    if model in catalog.models():
+        return model
+    if scorer := live_all(store).get(model):
+        return scorer
+    if store.get("model", model) is None:
+        raise NotFound("There is no such model.", field="model")
+    raise Conflict("This model is not ready.", field="model")
+
+
+def live_all(store: AccountStore) -> dict[str, str]:
+    """The scorers of the account's own models, by model."""
+    row = store.get("models", sk="live")
+    return dict(row["scorers"]) if row else {}
+
+
+def score(store: AccountStore, scorer: str, vectors: NDArray[Any]) -> list[Score]:
+    """vectors: (n, d), see `features.schema.vector`.
+
+    Raises NotFound for a deleted model, Unavailable while its endpoint or artifact cannot be had, ModelDamaged for an
+    artifact that is not the registered one.
+    """
+    from chalicelib.scoring.model import load_model
+
+    model, version = split(scorer)
+    if version == 0:
+        if model not in catalog.models():
+            raise NotFound("There is no such model.", field="model")
+        return load_model(model).score(vectors)
+    row = _released(store, model, version)
+    return _loaded(artifact_key(store.account, model, version), row["sha256"]).score(vectors)
+
+
+def artifact_key(account: str, model: str, version: int) -> str:
+    return f"models/{account}/{model}/{version}/model.npz"
+
+
+def _released(store: AccountStore, model: str, version: int) -> Item:
+    row = store.get("model", model, f"version#{version:06d}")
+    if row is None or row["state"] not in RELEASED:
+        raise NotFound("There is no such model.", field="model")
+    return row
+
+
+@lru_cache(maxsize=LOADED)
+def _loaded(key: str, sha256: str) -> Model:
+    """A customer's model, read only when it is the one that its row names."""
+    from chalicelib.scoring.model import load
+
+    try:
+        data = aws.s3().get_object(Bucket=settings().media_bucket, Key=key)["Body"].read()
+    except Exception as error:
+        if aws.error_code(error) == "NoSuchKey":  # as while the model is being deleted
+            raise Unavailable("The model cannot be read; try again.") from None
+        raise
+    return load(data, sha256)
