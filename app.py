@@ -5,12 +5,16 @@ from functools import partial
 
 from chalice.app import Chalice, Rate
 
-from chalicelib import accounts, batch, bus, contract, http, log, notices, openapi, ranking, status
-from chalicelib.delivery import keys, links, making, presets, serve
-from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
-from chalicelib.scoring import catalog, preview, worker
+from chalicelib import accounts, bus, contract, http, later, log
 from chalicelib.settings import settings
-from chalicelib.tracking import best, collect, quarantine
+
+# Where routes and events lead: no cold start pays for a part that it does not use.
+with later.at_first_use(__name__):
+    from chalicelib import batch, notices, openapi, ranking, status
+    from chalicelib.delivery import keys, links, making, presets, serve
+    from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
+    from chalicelib.scoring import catalog, preview, worker
+    from chalicelib.tracking import best, collect, consume, quarantine, rollup, stats
 
 # What the routes that Segment's libraries call have in common.
 SENDS_EVENTS = {
@@ -312,8 +316,6 @@ def send_pixel(call):
 @api.get("/stats", query=contract.StatsQuery, answer=contract.Stats, refuses=(404,), tag="Tracking")
 def get_stats(call):
     """What was counted, exactly, by hour or day."""
-    from chalicelib.tracking import stats  # loads the counters, which no other route needs
-
     return stats.stats(call.store, call.query, time.time())
 
 
@@ -325,16 +327,12 @@ def list_quarantine(call):
 
 @app.on_sqs_message(queue=settings().name("tracking"), batch_size=1000, maximum_batching_window_in_seconds=20)
 def count(event):
-    from chalicelib.tracking import consume
-
     records = event.to_dict()["Records"]
     consume.count([each["body"] for each in records], [each["messageId"] for each in records], time.time())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def roll_up(_event):
-    from chalicelib.tracking import rollup
-
     rollup.roll_up(time.time())
 
 
