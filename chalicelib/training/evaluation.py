@@ -92,18 +92,24 @@ def _rounded(numbers: Any) -> Any:
 
 def evaluate(rated: RatedSet) -> Quality:
     """Takes about a minute for 540 images."""
-    import numpy as np
-
     runs = [unseen(rated, seed) for seed in SEEDS]
     baselines = [fit.out_of_fold(rated, seed, fit.handcrafted_predictor) for seed in SEEDS]
-    ranks = [spearman(rated.labels, run.values) for run in runs]
-    pairs = [pair_accuracy(rated.labels, run.values) for run in runs]
+    return summary(runs, baselines, rated.themes)
+
+
+def summary(runs: list[Unseen], baselines: list[Array], themes: NDArray[np.str_]) -> Quality:
+    """runs: one for each shuffle. baselines: (n,) each, of the machine on the scalars alone. themes: (n,)."""
+    import numpy as np
+
+    labels = runs[0].labels
+    ranks = [spearman(labels, run.values) for run in runs]
+    pairs = [pair_accuracy(labels, run.values) for run in runs]
     covered = [coverage(run) for run in runs]
     scores = [score for run in runs for score in run.scores]
     return Quality(
-        n=len(rated.labels),
-        themes=len(np.unique(rated.themes)),
-        shuffles=len(SEEDS),
+        n=len(labels),
+        themes=len(np.unique(themes)),
+        shuffles=len(runs),
         spearman=statistics.mean(ranks),
         spearman_sd=statistics.stdev(ranks),
         pair_accuracy=statistics.mean(pairs),
@@ -111,8 +117,8 @@ def evaluate(rated: RatedSet) -> Quality:
         coverage_80=statistics.mean(covered),
         coverage_80_sd=statistics.stdev(covered),
         width=statistics.mean(score.high - score.low for score in scores),
-        spearman_handcrafted=statistics.mean(spearman(rated.labels, each) for each in baselines),
-        pair_accuracy_handcrafted=statistics.mean(pair_accuracy(rated.labels, each) for each in baselines),
+        spearman_handcrafted=statistics.mean(spearman(labels, each) for each in baselines),
+        pair_accuracy_handcrafted=statistics.mean(pair_accuracy(labels, each) for each in baselines),
         in_domain=sum(score.domain == "in" for score in scores) / len(scores),
         reliability=reliability(runs),
     )

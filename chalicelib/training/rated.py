@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib import features
+from chalicelib import features, pixels
 from chalicelib.features import schema
 from chalicelib.images import working_copy
 from chalicelib.training.fit import RatedSet
@@ -37,6 +37,10 @@ and with the public repository ColinConwell/AffectExMachina."""
 
 class NoRatedPhotos(Exception):
     """The rated photographs are not where they should be; the message says how to get them."""
+
+
+class PhotoUnusable(Exception):
+    """A file is not an image within the limits; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,16 @@ def load(folder: Path) -> RatedSet:
     import numpy as np
 
     rows = ratings(folder)
-    vectors = _cached([row.photo for row in rows])
+    vectors = described([row.photo for row in rows])
     labels = np.array([row.beauty for row in rows])
     return RatedSet(vectors[:, 0], vectors[:, 1], labels, np.array([row.theme for row in rows]))
 
 
-def _cached(photos: list[Path]) -> NDArray[np.float64]:
+def described(photos: list[Path]) -> NDArray[np.float64]:
+    """The feature vectors of each photo and of its mirror image, (n, 2, d); from the cache, where it has them.
+
+    Raises PhotoUnusable.
+    """
     import numpy as np
 
     kept = CACHE / f"rated-{_fingerprint(photos)}.npy"
@@ -93,12 +101,15 @@ def _extracted(photos: list[Path]) -> NDArray[np.float32]:
 
 
 def describe(path: Path) -> NDArray[np.float32]:
-    """The feature vectors of a photo and of its mirror image, (2, d)."""
+    """The feature vectors of a photo and of its mirror image, (2, d). Raises PhotoUnusable."""
     import numpy as np
 
     from chalicelib.features.photo import Photo
 
-    prepared = working_copy.prepare(path.read_bytes())
+    try:
+        prepared = working_copy.prepare(path.read_bytes())
+    except working_copy.Unusable as error:
+        raise PhotoUnusable(f"{path} cannot be used: {error}") from error
     photo = Photo.open(prepared.jpeg, prepared.width, prepared.height)
     mirrored = Photo(np.ascontiguousarray(photo.rgb[:, ::-1]), photo.width, photo.height)
     return np.stack([vector(photo), vector(mirrored)])
@@ -118,5 +129,7 @@ def _fingerprint(photos: list[Path]) -> str:
 
 def _code() -> Iterator[Path]:
     """Every file that a feature's value depends on."""
-    yield from (path for path in sorted(Path(features.__file__).parent.rglob("*")) if path.suffix in (".py", ".npz"))
+    for package in (features.__file__, pixels.__file__):
+        files = sorted(Path(package).parent.rglob("*"))
+        yield from (path for path in files if path.suffix in (".py", ".npz"))
     yield Path(working_copy.__file__)
