@@ -91,7 +91,7 @@ def out_of_fold(rated: RatedSet, seed: int, predictor: Callable[[RatedSet], Call
 
 def fit_core(rated: RatedSet) -> Core:
     scalars, compression = _scalars(rated.vectors), _compression(rated.both)
-    return Core(scalars, compression, _machine(rated, scalars, compression))
+    return Core(scalars, compression, fit_machine(rated, scalars, compression))
 
 
 def core_predictor(rated: RatedSet) -> Callable[[Array], Array]:
@@ -117,7 +117,8 @@ def _compression(vectors: Array) -> Compression:
     return Compression(pca.mean_, pca.components_.T / np.sqrt(pca.explained_variance_), np.asarray(length))
 
 
-def _machine(rated: RatedSet, scalars: Scalars, compression: Compression) -> KernelMachine:
+def fit_machine(rated: RatedSet, scalars: Scalars, compression: Compression) -> KernelMachine:
+    """The regression in a space that is given, on the photos and their mirror images."""
     import numpy as np
     from sklearn.svm import SVR
 
