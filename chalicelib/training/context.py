@@ -1,0 +1,84 @@
+"""What is known of a post beside its picture, as columns of numbers: when it was published, and the metadata given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.training.fit import normal_ranks
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from chalicelib.training.post import Post, Value
+
+    Array = NDArray[np.float64]
+
+DAY = 86400
+NAMES = 20  # metadata columns used, those that the most posts have
+CATEGORIES = 10  # of one column, the most frequent
+MIN_CATEGORY = 5  # posts
+
+
+def columns(posts: Sequence[Post]) -> Array:
+    """(n, p) without constant columns; p is at most 286. posts: n, oldest first.
+
+    Numbers become normal scores of their ranks, so that one absurd value does no harm, and the squares of these;
+    texts become 0 or 1 for each frequent category; a text that is hardly ever the same also its length.
+    """
+    import numpy as np
+
+    counted = Counter(name for post in posts for name in post.metadata)
+    names = sorted(counted, key=lambda name: (-counted[name], name))[:NAMES]
+    parts = [_calendar(posts), *(_metadata([post.metadata.get(name) for post in posts]) for name in names)]
+    every = np.hstack(parts)
+    return every[:, np.ptp(every, axis=0) > 0] if len(posts) else every
+
+
+def _calendar(posts: Sequence[Post]) -> Array:
+    """Hour (two harmonics), weekday, month, all in UTC, and the gap since the post before; 0 where nobody said."""
+    import numpy as np
+
+    moments = np.array([np.nan if post.posted_at is None else post.posted_at for post in posts], np.float64)
+    said = ~np.isnan(moments)
+    seconds = np.where(said, moments, 0).astype(np.int64)
+    angle = 2 * np.pi * (seconds % DAY) / DAY
+    hours = np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
+    weekdays = np.eye(7)[(seconds // DAY + 3) % 7]
+    months = np.eye(12)[seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12]
+    gaps = np.diff(moments, prepend=np.nan)
+    return np.hstack([np.hstack([hours, weekdays, months]) * said[:, None], _numbers(gaps)])
+
+
+def _metadata(values: Sequence[Value | None]) -> Array:
+    import numpy as np
+
+    given = [value for value in values if value is not None]
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+        return _numbers(np.array([np.nan if value is None else value for value in values], np.float64))
+    return _texts([None if value is None else str(value) for value in values])
+
+
+def _numbers(values: Array) -> Array:
+    """Normal score, its square, and whether there is one, (n, 3). values: (n,), NaN where there is none."""
+    import numpy as np
+
+    given = ~np.isnan(values)
+    found = np.zeros((len(values), 3))
+    scores = normal_ranks(values[given])
+    found[given] = np.column_stack([scores, scores**2 - 1, np.ones(len(scores))])
+    return found
+
+
+def _texts(values: Sequence[str | None]) -> Array:
+    import numpy as np
+
+    counted = Counter(value for value in values if value is not None)
+    frequent = [value for value, count in counted.most_common(CATEGORIES) if count >= MIN_CATEGORY]
+    categories = np.array([[value == each for each in frequent] for value in values], np.float64)
+    if 2 * len(counted) <= counted.total():
+        return categories.reshape(len(values), -1)
+    lengths = np.array([np.nan if value is None else len(value) for value in values], np.float64)
+    return np.hstack([categories.reshape(len(values), -1), _numbers(lengths)])
