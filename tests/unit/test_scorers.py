@@ -17,7 +17,12 @@ def test_a_name_leads_back_to_its_model_and_version(version):
     assert scorers.split(scorers.name(MODEL, version)) == (MODEL, version)
 
 
-@pytest.mark.parametrize("scorer", ["general", "food_market", "pets_2", MODEL, f"{MODEL}_", f"{MODEL}_x", ""])
+SHIPPED = ["general", "food_market", "pets_2", MODEL, f"{MODEL}_", f"{MODEL}_x", ""]
+
+
+@pytest.mark.parametrize(
+    "scorer", SHIPPED, ids=["general", "market", "number", "id", "empty version", "letter", "nothing"]
+)
 def test_what_has_not_a_customers_name_is_a_model_of_one_version(scorer):
     assert scorers.split(scorer) == (scorer, 0)
 
