@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+CONNECT_SECONDS = 2
+READ_SECONDS = {"sagemaker-runtime": 7}
+
 
 @cache
 def client(service: str) -> Any:
@@ -25,10 +28,13 @@ def client(service: str) -> Any:
     from botocore.config import Config
 
     # Short time-outs and few tries: a Lambda that waits is paid for, and the queue tries again for nothing.
+    # scoring.endpoint counts its tries for itself, since all of them together have to be quick.
+    tries = {"total_max_attempts": 1} if service == "sagemaker-runtime" else {"max_attempts": 3}
+    retries: Any = {"mode": "standard", **tries}
     config = Config(
-        connect_timeout=2,
-        read_timeout=10,
-        retries={"mode": "standard", "max_attempts": 3},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS.get(service, 10),
+        retries=retries,
         max_pool_connections=32,
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if settings().endpoint else None,
@@ -58,6 +64,19 @@ def error_code(error: BaseException) -> str:
     """The code of an AWS refusal ("NoSuchKey", ...), or an empty string for any other exception."""
     # A time-out's `response` is None.
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
+
+
+def error_text(error: BaseException) -> str:
+    """What AWS wrote for people, or what the exception says of itself."""
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Message") or error)
+
+
+def unanswered(error: BaseException) -> bool:
+    """Whether AWS said nothing at all: no connection, or no whole answer in time."""
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+    return isinstance(error, NoConnection | HTTPClientError | IncompleteReadError)
 
 
 def signed(service: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
@@ -155,3 +174,12 @@ def lambda_() -> LambdaClient:
 
 def cognito() -> CognitoIdentityProviderClient:
     return cast("CognitoIdentityProviderClient", client("cognito-idp"))
+
+
+# Their type stubs would be larger than those of all other services together.
+def sagemaker() -> Any:
+    return client("sagemaker")
+
+
+def sagemaker_runtime() -> Any:
+    return client("sagemaker-runtime")

@@ -14,6 +14,8 @@
 | PROOFSHEET_USER_POOL        | Cognito user pool id                         | none: tokens are refused         |
 | PROOFSHEET_USER_POOL_CLIENT | the pool's app client id                     | none: tokens are refused         |
 | PROOFSHEET_NOTICES_TOPIC    | ARN of the topic of in-app notices           | none                             |
+| PROOFSHEET_SAGEMAKER_ROLE   | ARN of the role of training and endpoints    | none: models are served inline   |
+| PROOFSHEET_SAGEMAKER_IMAGE  | address of AWS's scikit-learn container      | none: models are served inline   |
 | AWS_DEFAULT_REGION          | region (Lambda sets AWS_REGION)              | us-east-1                        |
 | AWS_ENDPOINT_URL            | the local cloud instead of AWS (boto3's own) | AWS                              |
 """
@@ -47,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
     user_pool: str
     user_pool_client: str
     notices_topic: str
+    sagemaker_role: str
+    sagemaker_image: str
     endpoint: str | None
 
     @property
@@ -84,5 +88,7 @@ def settings() -> Settings:
         user_pool=env.get("PROOFSHEET_USER_POOL", ""),
         user_pool_client=env.get("PROOFSHEET_USER_POOL_CLIENT", ""),
         notices_topic=env.get("PROOFSHEET_NOTICES_TOPIC", ""),
+        sagemaker_role=env.get("PROOFSHEET_SAGEMAKER_ROLE", ""),
+        sagemaker_image=env.get("PROOFSHEET_SAGEMAKER_IMAGE", ""),
         endpoint=env.get("AWS_ENDPOINT_URL"),
     )
