@@ -33,9 +33,13 @@ class Domain:
 
     def __call__(self, places: Array, oddities: Array) -> list[Verdict]:
         """places: (n, k). oddities: (n,), see `regression.Scalars`."""
+        return self.verdicts(squared_distances(places, self.places), oddities)
+
+    def verdicts(self, squares: Array, oddities: Array) -> list[Verdict]:
+        """squares: (n, t) squared distances to the training images."""
         import numpy as np
 
-        looks = np.column_stack([distances(places, self.places), oddities])
+        looks = np.column_stack([nearness(squares), oddities])
         severities = (looks > self.edge).any(1) + 1 * (looks > self.out).any(1)
         verdicts: tuple[Verdict, ...] = ("in", "edge", "out")
         return [verdicts[severity] for severity in severities.tolist()]
@@ -43,8 +47,18 @@ class Domain:
 
 def distances(places: Array, others: Array) -> Array:
     """Mean distance of each place (n, k) to its nearest NEIGHBORS among the others (t, k); returns (n,)."""
+    return nearness(squared_distances(places, others))
+
+
+def squared_distances(places: Array, others: Array) -> Array:
+    """places: (n, k), others: (t, k). Returns (n, t); rounding may leave a little less than 0."""
+    squares: Array = (places**2).sum(1)[:, None] + (others**2).sum(1) - 2 * places @ others.T
+    return squares
+
+
+def nearness(squares: Array) -> Array:
+    """squares: (n, t) squared distances. Returns the mean of the NEIGHBORS smallest distances, (n,)."""
     import numpy as np
 
-    squares = (places**2).sum(1)[:, None] + (others**2).sum(1) - 2 * places @ others.T
     nearest = np.partition(squares, NEIGHBORS - 1, axis=1)[:, :NEIGHBORS]
     return np.asarray(np.sqrt(np.maximum(nearest, 0)).mean(1))

@@ -10,16 +10,17 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.features import schema
 from chalicelib.scoring import catalog
-from chalicelib.scoring.domain import Domain
+from chalicelib.scoring.domain import Domain, squared_distances
 from chalicelib.scoring.explain import Companion, Reason
 from chalicelib.scoring.percentile import PercentileScale, percent
 from chalicelib.scoring.regression import Compression, KernelMachine, Scalars
+from chalicelib.scoring.similar import Posts, Similar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ PARTS = {
     "domain": Domain,
     "companion": Companion,
 }
+EXACT = ("machine.weights", "machine.widths")  # large weights that cancel leave no digit to spare
 DECIMALS = 6  # of a value: a row shall score alike alone and among others, where sums run in another order
 
 
@@ -46,7 +48,8 @@ class Score:
 
     value: predicted label, in its own unit; images rank by it. score: percentile among predictions for the training
     images, 0-100. low, high: 80 % interval of the image's true percentile. spread: of the model, for `odds.beats`.
-    domain: how like the training images this one is.
+    domain: how like the training images this one is. similar: the customer's own posts that look most like it; none of
+    a model that ships.
     """
 
     value: float
@@ -56,6 +59,7 @@ class Score:
     spread: float
     domain: Literal["in", "edge", "out"]
     reasons: list[Reason]
+    similar: list[Similar] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -69,31 +73,43 @@ class Model:
     domain: Domain
     companion: Companion
     spread: float
+    posts: Posts | None = None
 
-    def score(self, vectors: NDArray[Any]) -> list[Score]:
-        """vectors: (n, d), see `features.schema.vector`. Raises ValueError for another d or numbers not finite."""
+    def score(self, vectors: NDArray[Any], values: NDArray[Any] | None = None) -> list[Score]:
+        """vectors: (n, d), see `features.schema.vector`. values: (n,) predicted where the machine runs elsewhere.
+
+        Raises ValueError for another d, another number of values, or numbers not finite.
+        """
         import numpy as np
 
         rows = _checked(np.asarray(vectors, np.float64))
         scalars, components = self.scalars(rows), self.compression(rows)
-        values = np.round(self.machine(components, scalars), DECIMALS)
-        normal = self.percentiles.normal_scores(values)
-        domains = self.domain(self.compression.places(rows), self.scalars.oddity(rows))
-        reasons = self.companion.reasons(scalars)
-        return [self._score(*each) for each in zip(values.tolist(), normal.tolist(), domains, reasons, strict=True)]
+        predicted = self.machine(components, scalars) if values is None else _checked_values(values, len(rows))
+        rounded = np.round(predicted, DECIMALS)
+        squares = squared_distances(self.compression.places(rows), self.domain.places)
+        columns = (
+            rounded.tolist(),
+            self.percentiles.normal_scores(rounded).tolist(),
+            self.domain.verdicts(squares, self.scalars.oddity(rows)),
+            self.companion.reasons(scalars),
+            self.posts.nearest(squares) if self.posts else [[] for _ in rows],
+        )
+        return [self._score(*each) for each in zip(*columns, strict=True)]
 
-    def _score(self, value: float, normal: float, domain: Any, reasons: list[Reason]) -> Score:
+    def _score(self, value: float, normal: float, domain: Any, reasons: list[Reason], similar: list[Similar]) -> Score:
         low, high = self.percentiles.interval(normal)
-        return Score(value, round(percent(normal), 1), round(low, 1), round(high, 1), self.spread, domain, reasons)
+        percentiles = round(percent(normal), 1), round(low, 1), round(high, 1)
+        return Score(value, *percentiles, self.spread, domain, reasons, similar)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything the model is, by the names in its artifact."""
+        """Everything the model is, by the names in its artifact. What a model does not have is not there."""
         import numpy as np
 
         arrays = {
-            f"{part}.{field.name}": np.asarray(getattr(getattr(self, part), field.name))
-            for part, kind in PARTS.items()
-            for field in fields(kind)
+            f"{part}.{each.name}": np.asarray(getattr(getattr(self, part), each.name))
+            for part, kind in (PARTS | ({"posts": Posts} if self.posts else {})).items()
+            for each in fields(kind)
+            if getattr(getattr(self, part), each.name) is not None
         }
         return arrays | {"spread": np.asarray(self.spread), "schema": np.asarray(schema.SCHEMA_VERSION)}
 
@@ -102,7 +118,8 @@ class Model:
         import numpy as np
 
         out = io.BytesIO()
-        np.savez_compressed(out, allow_pickle=False, **{name: _compact(each) for name, each in self.arrays().items()})
+        arrays = {name: each if name in EXACT else _compact(each) for name, each in self.arrays().items()}
+        np.savez_compressed(out, allow_pickle=False, **arrays)
         return out.getvalue()
 
 
@@ -111,6 +128,17 @@ def _compact(array: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
     return array.astype(np.float32) if array.dtype == np.float64 and array.size > 1000 else array
+
+
+def _checked_values(values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    checked = np.asarray(values, np.float64)
+    if checked.shape != (count,):
+        raise ValueError(f"expected ({count},) values, not {checked.shape}")
+    if not np.isfinite(checked).all():
+        raise ValueError("values must be finite")
+    return checked
 
 
 def _checked(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,11 +175,16 @@ def _model(arrays: Mapping[str, NDArray[Any]]) -> Model:
     if int(arrays["schema"]) != schema.SCHEMA_VERSION:
         raise ValueError(f"schema version {arrays['schema']} is not {schema.SCHEMA_VERSION}")
     wide = {name: each.astype(np.float64) if each.dtype.kind == "f" else each for name, each in arrays.items()}
-    parts: dict[str, Any] = {
-        part: kind(**{field.name: wide[f"{part}.{field.name}"] for field in fields(kind)})
-        for part, kind in PARTS.items()
-    }
+    kinds = PARTS | ({"posts": Posts} if "posts.images" in wide else {})
+    parts = {part: kind(**_fields(part, kind, wide)) for part, kind in kinds.items()}
     return Model(**parts, spread=float(wide["spread"]))
+
+
+def _fields(part: str, kind: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The part's arrays; a field that has a default may be missing."""
+    names = {each.name: f"{part}.{each.name}" for each in fields(kind)}
+    optional = {each.name for each in fields(kind) if each.default is None}
+    return {name: arrays[key] for name, key in names.items() if key in arrays or name not in optional}
 
 
 @lru_cache(maxsize=8)

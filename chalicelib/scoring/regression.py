@@ -77,12 +77,19 @@ class Compression:
         return np.sqrt(np.maximum(vectors[:, -len(self.mean) :], 0))
 
 
+def joined(components: Array, scalars: Array, component_scale: Array, scalar_scale: Array) -> Array:
+    """components: (n, k), scalars: (n, m). Returns (n, k + m), the inputs of a kernel."""
+    import numpy as np
+
+    return np.hstack([components * component_scale, scalars * scalar_scale])
+
+
 @dataclass(frozen=True)
 class KernelMachine:
-    """sum of weight x exp(-|support - x|^2) + intercept, over the support vectors.
+    """sum of weight x exp(-width |support - x|^2) + intercept, over the support vectors.
 
     support: (s, k + m). weights: (s,). component_scale, scalar_scale: what a unit of a component and of a scalar
-    counts for, so that the kernel's width is 1.
+    counts for in x. widths: (s,) of each support vector's kernel; without them all are 1.
     """
 
     support: Array
@@ -90,16 +97,28 @@ class KernelMachine:
     intercept: Array
     component_scale: Array
     scalar_scale: Array
+    widths: Array | None = None
 
     def __call__(self, components: Array, scalars: Array) -> Array:
         """components: (n, k), scalars: (n, m). Returns (n,) predicted labels."""
+        return self.at(self.join(components, scalars))
+
+    def at(self, x: Array) -> Array:
+        """x: (n, k + m) as `join` makes it. Returns (n,) predicted labels."""
         import numpy as np
 
-        x = self.join(components, scalars)
         squares = (x**2).sum(1)[:, None] + (self.support**2).sum(1) - 2 * x @ self.support.T
-        return np.exp(-np.maximum(squares, 0)) @ self.weights + self.intercept
+        exponents = np.maximum(squares, 0)
+        if self.widths is not None:
+            exponents *= self.widths
+        return np.asarray(np.exp(-exponents) @ self.weights + self.intercept)
 
     def join(self, components: Array, scalars: Array) -> Array:
+        return joined(components, scalars, self.component_scale, self.scalar_scale)
+
+    @property
+    def each_width(self) -> Array:
+        """(s,)"""
         import numpy as np
 
-        return np.hstack([components * self.component_scale, scalars * self.scalar_scale])
+        return np.ones(len(self.weights)) if self.widths is None else self.widths
