@@ -31,7 +31,7 @@ def main() -> None:
     state.mkdir(parents=True, exist_ok=True)
     lock = lock_state(state)
     os.environ.update(environment(arguments.port, state, kept=not arguments.deployed))
-    serve(arguments.port, state / "functions" if arguments.deployed else None)
+    serve(arguments.port, state, deployed=arguments.deployed)
     lock.close()
 
 
@@ -63,19 +63,20 @@ def lock_state(state: Path) -> IO[str]:
     return lock
 
 
-def serve(port: int, functions: Path | None = None) -> None:
-    """functions: folder for the processes of deployed functions, when it runs any."""
+def serve(port: int, state: Path, *, deployed: bool = False) -> None:
+    """deployed: run deployed functions, in processes that have a folder below `state`, and keep nothing."""
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config
     from ministack.app import app
 
     from localcloud import lambda_processes, rest_apis, shims
+    from localcloud.sagemaker import SageMaker
     from localcloud.website import Website
 
     shims.install()
-    if functions:
+    if deployed:
         rest_apis.install()
-        lambda_processes.install(functions)
+        lambda_processes.install(state / "functions")
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.backlog = 512
@@ -84,7 +85,7 @@ def serve(port: int, functions: Path | None = None) -> None:
     config.graceful_timeout = 0.5
     config.loglevel = os.environ["LOG_LEVEL"]
     # hypercorn stops at SIGTERM and SIGINT, and tells ministack, which then writes its state.
-    asyncio.run(hypercorn(Website(app), config))
+    asyncio.run(hypercorn(SageMaker(Website(app), None if deployed else state / "sagemaker.json"), config))
 
 
 if __name__ == "__main__":

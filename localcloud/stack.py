@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud import website
-from localcloud.clients import KEY, REGION, client
+from localcloud.clients import ACCOUNT, KEY, REGION, client
 
 TEMPLATE = Path(__file__).parent.parent / "infra" / "resources.yaml"
 TRIGGER = "account_born"
@@ -87,6 +87,9 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
         "PROOFSHEET_USER_POOL": outputs["UserPool"],
         "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
         "PROOFSHEET_NOTICES_TOPIC": outputs["NoticesTopic"],
+        # Nobody looks at these two; see localcloud/sagemaker.py.
+        "PROOFSHEET_SAGEMAKER_ROLE": f"arn:aws:iam::{ACCOUNT}:role/proofsheet-{stage}-sagemaker",
+        "PROOFSHEET_SAGEMAKER_IMAGE": "scikit-learn",
         "AWS_ENDPOINT_URL": endpoint,
         # The app's functions run in the dispatcher, not in the emulator.
         "AWS_ENDPOINT_URL_LAMBDA": invoke_url,

@@ -41,13 +41,16 @@ class Emulator:
         os.environ.setdefault("PERSIST_STATE", "0")
         import ministack.app
 
-        self.app = ministack.app.app
+        from localcloud.sagemaker import SageMaker
+
+        self.app = SageMaker(ministack.app.app)
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)  # what the emulator schedules shall land here
         self.on_call: Callable[[str, str, str], None] = lambda *_: None
         self.clients: dict[str, Any] = {}
 
     def close(self) -> None:
+        self.app.close()
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()
