@@ -1,0 +1,155 @@
+"""How to fit a customer's model, chosen by its predictions for posts that came later.
+
+Time runs forward only. The posts are cut into blocks, each predicted by a model of all posts before it; what is chosen
+for a block is chosen on the blocks before. So the same predictions choose and, by the rules chosen without them, test.
+Dawid, "Present position and potential developments: the prequential approach", 1984.
+
+A recipe is judged by how its order of a block's posts agrees with the truth. The default stays unless another is better
+by more than one standard error (Breiman et al., "Classification and Regression Trees", 1984): with few posts, the best
+of many is mostly luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.training.gate import agreements
+from chalicelib.training.pipeline import Recipe, Shrunk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from chalicelib.scoring.regression import KernelMachine
+
+    Array = NDArray[np.float64]
+
+FIRST = 8  # posts before the first block
+SHARE = 8  # or one in so many
+GROWTH = 1.5  # each block begins after so many times the posts of the one before
+SMALLEST = 5
+PRIOR_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4)
+SHAPES = ((2.0, 1.0), (2.0, 0.5), (2.0, 2.0), (1.0, 1.0))  # width and penalty
+
+
+@dataclass(frozen=True)
+class Examples:
+    """inputs: (n, p) of a kernel. targets, weights: (n,). Oldest first."""
+
+    inputs: Array
+    targets: Array
+    weights: Array
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def part(self, start: int, end: int) -> Examples:
+        return Examples(self.inputs[start:end], self.targets[start:end], self.weights[start:end])
+
+
+@dataclass(frozen=True)
+class Block:
+    """Posts [start, end), predicted by models of the posts before."""
+
+    start: int
+    end: int
+
+
+def blocks(count: int) -> list[Block]:
+    """count: at least 20 posts. The last block is their newest third."""
+    first, cuts = max(FIRST, count // SHARE), [count]
+    while (cut := min(int(cuts[-1] / GROWTH), cuts[-1] - SMALLEST)) >= first:
+        cuts.append(cut)
+    return [Block(start, end) for start, end in pairwise(reversed(cuts))]
+
+
+def fit(recipe: Recipe, prior: KernelMachine | None, examples: Examples) -> Shrunk:
+    return Shrunk(recipe, prior).fit(examples.inputs, examples.targets, examples.weights)
+
+
+class Choice:
+    """Predictions of recipes for the blocks, made once each, and what they choose.
+
+    default: the recipe when nothing speaks against it; the estimator is never chosen.
+    """
+
+    def __init__(self, examples: Examples, prior: KernelMachine | None, default: Recipe) -> None:
+        self.examples, self.prior, self.default = examples, prior, default
+        self.blocks = blocks(len(examples))
+        self._predictions: dict[tuple[Recipe, Block], Array] = {}
+
+    def predictions(self, recipe: Recipe, block: Block) -> Array:
+        """(posts of the block,)"""
+        if (recipe, block) not in self._predictions:
+            fitted = fit(recipe, self.prior, self.examples.part(0, block.start))
+            self._predictions[recipe, block] = fitted.predict(self.examples.inputs[block.start : block.end])
+        return self._predictions[recipe, block]
+
+    def best(self, count: int) -> Recipe:
+        """The recipe that the first `count` blocks choose: first the prior's weight, then the rest."""
+        if count == 0:
+            return self.default
+        weights = PRIOR_WEIGHTS if self.prior is not None else (0.0,)
+        chosen = self._better(self.default, (replace(self.default, prior_weight=weight) for weight in weights), count)
+        return self._better(chosen, (replace(chosen, width=width, penalty=penalty) for width, penalty in SHAPES), count)
+
+    def _better(self, default: Recipe, others: Iterable[Recipe], count: int) -> Recipe:
+        import numpy as np
+
+        usual = self._agreement(default, count)
+        gains = {recipe: self._agreement(recipe, count) - usual for recipe in others if recipe != default}
+        best = max(gains, key=lambda recipe: gains[recipe].mean(), default=default)
+        if best == default:
+            return default
+        gain = gains[best]
+        return best if gain.mean() > np.std(gain, ddof=1) / np.sqrt(len(gain)) else default
+
+    def _agreement(self, recipe: Recipe, count: int) -> Array:
+        """Of each post in the first blocks."""
+        import numpy as np
+
+        return np.concatenate(
+            [
+                agreements(self.examples.targets[block.start : block.end], self.predictions(recipe, block))
+                for block in self.blocks[:count]
+            ]
+        )
+
+    def out_of_time(self, progress: Callable[[str, int, int], None]) -> OutOfTime:
+        """Every block by the recipe that the blocks before it chose."""
+        recipes, predicted = [], []
+        for number, block in enumerate(self.blocks):
+            progress("choose", number, len(self.blocks))
+            recipes.append(self.best(number))
+            predicted.append(self.predictions(recipes[-1], block))
+        progress("choose", len(self.blocks), len(self.blocks))
+        return OutOfTime(self.blocks, recipes, predicted)
+
+
+@dataclass(frozen=True)
+class OutOfTime:
+    """What models of the past alone say of each block's posts. predicted: an array of (posts,) for each block."""
+
+    blocks: list[Block]
+    recipes: list[Recipe]
+    predicted: list[Array]
+
+    @property
+    def start(self) -> int:
+        """The first post that has a prediction."""
+        return self.blocks[0].start
+
+    @cached_property
+    def values(self) -> Array:
+        """(posts from `start` on,)"""
+        import numpy as np
+
+        return np.concatenate(self.predicted)
+
+    def each(self, numbers: NDArray[Any]) -> list[NDArray[Any]]:
+        """Cut numbers of all n posts into the blocks."""
+        return [numbers[block.start : block.end] for block in self.blocks]
