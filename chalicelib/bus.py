@@ -19,7 +19,8 @@ from chalicelib.settings import settings
 SOURCE = "proofsheet"
 VERSION = 1
 EVENTS_A_CALL = 10
-WORKERS = ("quality", "color", "composition", "content", "faces", "score")
+IMAGE_WORKERS = ("quality", "color", "composition", "content", "faces", "score")
+WORKERS = (*IMAGE_WORKERS, "train")
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -60,9 +61,19 @@ class RankingComplete(Event, frozen=True):
     ranking: str
 
 
-def pattern(event: type[Event]) -> dict[str, Any]:
-    """The EventBridge pattern that matches this event of this stage alone."""
-    return {"source": [SOURCE], "detail-type": [event.detail_type], "detail": {"stage": [settings().stage]}}
+class ModelTrained(Event, frozen=True):
+    """A training, or a roll-back, has ended. state: of that version of the model, see `training.versions`."""
+
+    detail_type: ClassVar[str] = "Model Trained"
+    model: str
+    model_version: int
+    state: str
+
+
+def pattern(event: type[Event], **values: str) -> dict[str, Any]:
+    """The EventBridge pattern that matches this event of this stage alone, with these values in its detail."""
+    detail = {name: [value] for name, value in {"stage": settings().stage, **values}.items()}
+    return {"source": [SOURCE], "detail-type": [event.detail_type], "detail": detail}
 
 
 def correlate(event: Any, get_response: Callable[[Any], Any]) -> Any:

@@ -272,8 +272,73 @@ class Rankings(Answer):
 
 # Models
 
+MAX_POSTS = 5_000
+MAX_DATASET_BYTES = 32 * 1000 * 1000
+Backend = Literal["inline", "sagemaker"]
+
+
+class NewPost(Request):
+    """An image with the engagement that it had: a count, of `impressions` where they are known.
+
+    posted_at: ISO 8601, in UTC unless it has an offset, or Unix seconds.
+    metadata: what else may explain it, such as the campaign; what it explains is not credited to the picture.
+    What cannot be used is told row by row, at `GET /models/{id}/problems`.
+    """
+
+    image: Identifier
+    engagement: float
+    impressions: float | None = None
+    posted_at: Annotated[str, Meta(max_length=40)] | float | None = None
+    metadata: Annotated[dict[str, str | float | bool], Meta(max_length=50)] = {}
+
+
+class Posts(Request, tag_field="type", tag="posts"):
+    items: Annotated[list[NewPost], Meta(min_length=1, max_length=MAX_POSTS)]
+
+
+class UploadedPosts(Request, tag_field="type", tag="file"):
+    """dataset: of `POST /datasets`, uploaded."""
+
+    dataset: Identifier
+
+
+class TrackedPosts(Request, tag_field="type", tag="tracked"):
+    """Every image that was shown in these days, by its clicks, freed of the places that it was shown at."""
+
+    goal: Literal["click"] = "click"
+    days: Annotated[int, Meta(ge=1, le=365)] = 90
+
+
+Source = Posts | UploadedPosts | TrackedPosts
+
+
+class NewModel(Request):
+    """backend: where the model is at home; "sagemaker" has a training job and an endpoint of its own."""
+
+    name: Name
+    source: Source
+    backend: Backend = "inline"
+
+
+class NewTraining(Request):
+    """source: more posts, or the tracked images of other days; none for the same as before, looked at anew."""
+
+    source: Source | None = None
+
+
+class TrainingProgress(Progress):
+    step: str
+
 
 class Model(Answer):
+    """state: of the newest training, if it is under way or there is none that succeeded; then `ready`.
+
+    version: the one that scores; null until there is one. backend: where that version is.
+    reason: why there is none, or why the newest training has not replaced it.
+    problems: posts that the newest training could not use. n, report: of the version that scores, or else of the
+    newest training.
+    """
+
     id: str
     name: str
     kind: Literal["general", "market", "customer"]
@@ -281,11 +346,55 @@ class Model(Answer):
     n: int
     trained_on: str
     report: dict[str, Any]
+    backend: Backend = "inline"
+    version: int | None = None
+    reason: str | None = None
+    created_at: str | None = None
+    trained_at: str | None = None
+    progress: TrainingProgress | None = None
+    problems: int = 0
 
 
 class Models(Answer):
     items: list[Model]
     next: str | None
+
+
+class PostProblem(Answer):
+    """row: the number of the item in its request, from 0, or the line of its file, from 1."""
+
+    row: int
+    image: str | None
+    reason: str
+
+
+class PostProblems(Answer):
+    items: list[PostProblem]
+    next: str | None
+
+
+class ProblemQuery(Request):
+    limit: Limit = 50
+    cursor: Annotated[str, Meta(pattern="^[0-9]{1,6}$")] | UnsetType = UNSET
+
+
+class NewDataSet(Request):
+    """A file of up to 50,000 posts, with the fields of `NewPost`: CSV with a header, or one JSON object a line.
+
+    Other columns are metadata.
+    """
+
+    name: Name
+    format: Literal["csv", "jsonl"]
+    # Checked by hand, for 413; told to the reader of the contract here.
+    size: Annotated[int, Meta(ge=1, extra_json_schema={"maximum": MAX_DATASET_BYTES})]
+
+
+class DataSetSlot(Answer):
+    """The file is kept for a week; a model keeps the posts that it has read from it."""
+
+    id: str
+    upload: Upload
 
 
 # Delivery

@@ -1,5 +1,8 @@
 """In-app notices: what a user is told, on the stage's SNS topic."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from chalicelib import aws
@@ -8,5 +11,15 @@ from chalicelib.settings import settings
 
 def ranking_complete(account: str, ranking: str) -> None:
     """Tell once more rather than never: EventBridge may deliver twice, and the id lets a reader tell."""
-    notice = {"version": 1, "kind": "ranking_complete", "account": account, "ranking": ranking}
+    _publish("ranking_complete", account, ranking=ranking)
+
+
+def model_trained(event: Mapping[str, Any]) -> None:
+    """What `bus.ModelTrained` says, told once more rather than never, too."""
+    about = {"model": event["model"], "model_version": event["model_version"], "state": event["state"]}
+    _publish("model_trained", event["account"], **about)
+
+
+def _publish(kind: str, account: str, **about: Any) -> None:
+    notice = {"version": 1, "kind": kind, "account": account, **about}
     aws.sns().publish(TopicArn=settings().notices_topic, Message=msgspec.json.encode(notice).decode())

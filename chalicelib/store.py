@@ -20,6 +20,11 @@
 | dirty     | {account}/dirty               | {hour}              | sweep, as rollup/{n}    |
 | counts    | {account}/counts/{shard}      | H#{hour} or D#{day} |                         |
 | rate      | {account}/rate/{key}#{minute} | rate                |                         |
+| model     | {account}/model/{id}          | model               | list, sweep, retrain/{n} |
+| version   | {account}/model/{id}          | version#{number}    |                         |
+| live      | {account}/models              | live                |                         |
+| trainings | {account}/trainings/{day}     | trainings           |                         |
+| data set  | {account}/dataset/{id}        | dataset             |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
@@ -54,9 +59,29 @@ class ItemFull(Exception):
     """The item would be larger than the 400 kB that DynamoDB keeps; nothing was written."""
 
 
+class Cancelled(ConditionFailed):
+    """Nothing of a transaction was written. failed: the numbers of the writes, from 0, whose condition did not hold."""
+
+    def __init__(self, failed: list[int]):
+        super().__init__(failed)
+        self.failed = failed
+
+
 class Page(msgspec.Struct, frozen=True):
     items: list[Item]
     next: str | None
+
+
+class Write(msgspec.Struct, frozen=True):
+    """One of a transaction's writes: a whole item that must be new, or an update as of `AccountStore.update`."""
+
+    kind: str
+    key: str
+    item: Item = {}
+    update: str = ""
+    values: Item = {}
+    condition: str = "attribute_not_exists(pk)"
+    sk: str | None = None
 
 
 class AccountStore(msgspec.Struct, frozen=True):
@@ -131,6 +156,27 @@ class AccountStore(msgspec.Struct, frozen=True):
                 ReturnValues="ALL_NEW",
             )
         return aws.from_item(answer["Attributes"])
+
+    def transact(self, *writes: Write) -> None:
+        """All of these writes or, when one condition does not hold, none: Cancelled tells which."""
+        actions: list[Any] = [self._action(write) for write in writes]
+        try:
+            aws.dynamodb().transact_write_items(TransactItems=actions)
+        except Exception as error:
+            failed = _refused(error)
+            if failed:
+                raise Cancelled(failed) from error
+            raise
+
+    def _action(self, write: Write) -> Any:
+        pk, sk = self.pk(write.kind, write.key), write.sk or write.kind
+        if not write.update:
+            item = aws.to_item({**write.item, "pk": pk, "sk": sk})
+            put = {"TableName": settings().table, "Item": item, "ConditionExpression": write.condition}
+            return {"Put": put}
+        expressions = _condition(f"{write.condition} {write.update}", write.values)
+        expressions |= {"ConditionExpression": write.condition, "UpdateExpression": write.update}
+        return {"Update": {"TableName": settings().table, "Key": _key(pk, sk), **expressions}}
 
     def delete(self, kind: str, key: str, sk: str | None = None) -> None:
         aws.dynamodb().delete_item(TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind))
@@ -236,19 +282,23 @@ class AccountStore(msgspec.Struct, frozen=True):
 
     def get_many(self, kind: str, keys: Iterable[str]) -> list[Item]:
         """The items that exist, in the order of `keys`."""
-        wanted = list(dict.fromkeys(keys))
-        found: dict[str, Item] = {}
+        return self.get_rows(kind, [(key, kind) for key in keys])
+
+    def get_rows(self, kind: str, rows: Iterable[tuple[str, str]]) -> list[Item]:
+        """The items of these keys and sort keys that exist, in their order."""
+        wanted = list(dict.fromkeys((self.pk(kind, key), sk) for key, sk in rows))
+        found: dict[tuple[str, str], Item] = {}
         for start in range(0, len(wanted), BATCH_READ):
-            chunk: Any = [_key(self.pk(kind, key), kind) for key in wanted[start : start + BATCH_READ]]
+            chunk: Any = [_key(*row) for row in wanted[start : start + BATCH_READ]]
             while chunk:
                 answer: Any = aws.dynamodb().batch_get_item(
                     RequestItems={settings().table: {"Keys": chunk, "ConsistentRead": True}}
                 )
                 for item in answer["Responses"].get(settings().table, []):
                     decoded = aws.from_item(item)
-                    found[decoded["pk"]] = decoded
+                    found[decoded["pk"], decoded["sk"]] = decoded
                 chunk = answer.get("UnprocessedKeys", {}).get(settings().table, {}).get("Keys")
-        return [found[pk] for key in wanted if (pk := self.pk(kind, key)) in found]
+        return [found[row] for row in wanted if row in found]
 
 
 def _write_all(requests: list[Any]) -> None:
@@ -266,9 +316,9 @@ def sweep_shard(key: str, line: str = "sweep") -> str:
     return f"{line}/{crc32(key.encode()) % SWEEP_SHARDS}"
 
 
-def overdue(now: float, limit: int) -> Iterator[tuple[AccountStore, str, str]]:
+def overdue(now: float, limit: int, line: str = "sweep") -> Iterator[tuple[AccountStore, str, str]]:
     """(store, kind, id) of what stands still since before `now`, at most `limit` of each shard."""
-    for pk, _sk in _due("sweep", now, limit):
+    for pk, _sk in _due(line, now, limit):
         account, kind, key = pk.split("/")
         yield AccountStore(account), kind, key
 
@@ -303,6 +353,12 @@ def _condition(condition: str, values: Item) -> Any:
         "ExpressionAttributeNames": {f"#{name}": name for name in _names(condition)},
         "ExpressionAttributeValues": aws.to_item({f":{name}": value for name, value in values.items()}),
     }
+
+
+def _refused(error: Exception) -> list[int]:
+    """The numbers of a transaction's writes whose condition did not hold."""
+    reasons = (getattr(error, "response", None) or {}).get("CancellationReasons", [])
+    return [number for number, reason in enumerate(reasons) if reason["Code"] == "ConditionalCheckFailed"]
 
 
 def _names(expression: str) -> set[str]:

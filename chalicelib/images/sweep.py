@@ -12,6 +12,7 @@ from functools import cache
 from chalicelib import bus, log, ranking
 from chalicelib.images import ingest, lifecycle, record
 from chalicelib.store import AccountStore, ConditionFailed, Item, overdue
+from chalicelib.training import retraining
 
 A_SHARD = 100
 
@@ -40,6 +41,8 @@ def sweep_one(store: AccountStore, kind: str, key: str, now: float, busy: Callab
     log.metric("Swept", kind=kind)
     if kind == "ranking":
         ranking.sweep(store, item, last=item["attempts"] > record.ATTEMPTS)
+    elif kind == "model":
+        retraining.sweep(store, item, now)
     elif item["state"] == "awaiting_upload":
         _look_for_upload(store, item, now)
     else:
@@ -49,7 +52,9 @@ def sweep_one(store: AccountStore, kind: str, key: str, now: float, busy: Callab
 def _waits_for(kind: str, item: Item) -> frozenset[str]:
     """The workers whose queues the item may stand in."""
     if kind == "ranking":
-        return frozenset(bus.WORKERS)
+        return frozenset(bus.IMAGE_WORKERS)
+    if kind == "model":
+        return frozenset({"train"})
     return frozenset(item.get("pending", ())) or frozenset({"score"} if item["state"] == "ready" else ())
 
 

@@ -1,0 +1,286 @@
+"""The trainer: from a model's posts to a version that scores.
+
+gathering ──> fitting ──> sagemaker (if that is its home) ──> the end, see `release`
+    └ some images are not ready yet, or SageMaker works: the sweeper comes back each minute
+
+Each step leaves what it made in the bucket, then says so in the version's row, by a write that only the first of two
+workers can do. So a trainer that dies goes on where the row says, and two of them end as one. Every write is refused
+once the training has ended or the model is being deleted, and who is refused takes back what it left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from chalicelib import log
+from chalicelib.store import AccountStore, ConditionFailed, Item
+from chalicelib.training import release, removal, storage, versions
+from chalicelib.training.collection import Unusable
+
+if TYPE_CHECKING:
+    from chalicelib.scoring.model import Model
+    from chalicelib.training.customer import Outcome, Prior
+    from chalicelib.training.dataset import DataSet
+
+Clock = Callable[[], float]
+
+# Longer than the function may run: until then a worker that says nothing may be alive.
+QUIET_SECONDS = 1200
+AGAIN_SECONDS = 60
+# A slot for an upload is open for an hour, and its image then ends within another one.
+IMAGES_SECONDS = 2 * 3600
+SAGEMAKER_SECONDS = 6 * 3600
+TELL_SECONDS = 2.0
+NOTHING = "None of the posts can be used; the problems say why."
+NO_DIFFERENCE = "The images' rates differ no more than by chance."
+
+
+class Training(msgspec.Struct):
+    """A version in training, as its rows are now."""
+
+    store: AccountStore
+    item: Item
+    version: Item
+    clock: Clock
+    step: str = ""
+    told_at: float = 0.0
+
+    @property
+    def model(self) -> str:
+        return str(self.item["id"])
+
+    @property
+    def number(self) -> int:
+        return int(self.version["number"])
+
+    def key(self, name: str) -> str:
+        return storage.folder(self.store.account, self.model, self.number) + name
+
+    def tell(self, step: str, done: int, total: int) -> None:
+        """Say how far it is, every other second. ConditionFailed when nobody wants to know any more."""
+        if step == self.step and self.clock() - self.told_at < TELL_SECONDS:
+            return
+        self.step, self.told_at = step, self.clock()
+        self.look_again(QUIET_SECONDS, state="training", step=step, done=int(done), total=int(total))
+
+    def look_again(self, seconds: float, **values: Any) -> None:
+        """Tell the sweeper when to look, and the model's row what else is new."""
+        values["sweep_at"] = int(self.clock() + seconds)
+        sets = ", ".join(f"#{name} = :{name}" for name in values)
+        values["number"] = self.number
+        self.store.update("model", self.model, f"SET {sets}", values, condition="#training = :number")
+
+    def learned(self, **values: Any) -> None:
+        """Note a step as done. ConditionFailed when another worker has done it, or the training has ended."""
+        first = next(iter(values))
+        sets = ", ".join(f"#{name} = :{name}" for name, value in values.items() if value is not None)
+        self.version = self.store.update(
+            "model",
+            self.model,
+            f"SET {sets}",
+            {**values, "training": "training"},
+            condition=f"#state = :training AND attribute_not_exists(#{first})",
+            sk=versions.row(self.number),
+        )
+
+
+def train(message: dict[str, Any], _attempt: int = 1, clock: Clock = time.time) -> None:
+    """Do what there is to do for a model: go on with its training, tell of one that has ended, finish its deletion."""
+    store, model = AccountStore(message["account"]), message["model"]
+    try:
+        item = _present(store, model)
+        if item.get("training") == message["number"] != 0:
+            _train(store, item, clock)
+            item = _present(store, model)
+        if "untold" in item or "training" not in item:
+            release.tell(store, item, clock())
+    except ConditionFailed:
+        # Another worker has been quicker; or the model is being deleted, and nothing of ours may stay.
+        _leave_nothing(store, message)
+
+
+def _leave_nothing(store: AccountStore, message: dict[str, Any]) -> None:
+    """Finish a model's deletion, also what a late trainer wrote."""
+    item = store.get("model", message["model"])
+    if item is None or "deleting" in item:
+        removal.finish(store, message["model"])
+        if message["backend"] == "sagemaker":
+            removal.remove_endpoint(store.account, message["model"], message["number"])
+
+
+def _present(store: AccountStore, model: str) -> Item:
+    item = store.get("model", model)
+    if item is None or "deleting" in item:
+        raise ConditionFailed
+    return item
+
+
+def _train(store: AccountStore, item: Item, clock: Clock) -> None:
+    version = versions.get(store, item["id"], item["training"])
+    if version is None:
+        raise ConditionFailed
+    training = Training(store, item, version, clock)
+    try:
+        _go_on(training)
+    except ConditionFailed:
+        raise
+    except Unusable as unusable:
+        ended = {**training.version, "problems": unusable.problems or training.version.get("problems", 0)}
+        release.end(store, item, ended, "failed", str(unusable), clock())
+    except Exception:
+        log.exception("training broke off", model=item["id"], number=version["number"])
+        training.look_again(AGAIN_SECONDS)
+
+
+def _go_on(training: Training) -> None:
+    if "origin" in training.version:
+        release.restore(training.store, training.item, training.version, training.clock())
+        return
+    if "n" not in training.version and not _gather(training):
+        return
+    if "report" not in training.version:
+        _fit(training)
+    if "sha256" not in training.version:
+        state: release.End = "not_better" if "live" in training.item else "not_enough_signal"
+        _end(training, state)
+    elif training.version["backend"] == "inline" or _at_home(training):
+        _end(training, "ready")
+
+
+def _end(training: Training, state: release.End) -> None:
+    version = training.version
+    release.end(training.store, training.item, version, state, version.get("reason"), training.clock())
+
+
+# Gathering
+
+
+def _gather(training: Training) -> bool:
+    """Make the data set; False while it is too early, since images are on their way."""
+    from chalicelib.training import collection, dataset, gather
+
+    posts, problems = collection.posts(training.store, training.item, training.version)
+    found = gather.gather(
+        training.store,
+        [post.image for post in posts],
+        lambda done, total: training.tell("gathering", done, total),
+    )
+    if found.waiting and training.clock() < training.version["started_at"] + IMAGES_SECONDS:
+        ready = len(found.known) + len(found.refused)
+        total = ready + len(found.waiting)
+        training.look_again(
+            AGAIN_SECONDS, state="training", step="waiting_for_images", done=ready, total=total, attempts=0
+        )
+        return False
+    usable = [post for post in posts if post.image in found.known]
+    data, unprepared = dataset.prepare(usable, found.known)
+    problems = sorted([*problems, *found.problems(posts), *unprepared], key=lambda problem: problem.row)
+    collection.write_problems(training.key(""), problems)
+    data = dataset.DataSet.load(storage.keep(training.key(storage.DATASET), data.dump()))
+    newest = int(data.posted_at.max()) if len(data) else 0
+    training.learned(n=len(data), problems=len(problems), newest_at=newest)
+    return True
+
+
+# Fitting
+
+
+def _fit(training: Training) -> None:
+    """Learn, judge, and keep the model if it shall score."""
+    from chalicelib.training.dataset import DataSet
+
+    stored = storage.read(training.key(storage.DATASET))
+    if stored is None:
+        raise ConditionFailed  # put away after the training has ended, or with the model
+    data = DataSet.load(stored)
+    reason = _hopeless(data)
+    if reason:
+        training.learned(report=_json({"n": len(data), "reason": reason}), reason=reason)
+        return
+    outcome, sha256 = _outcome(training, data), None
+    if outcome.released and outcome.model is not None:
+        sha256 = _kept(training, outcome, outcome.model)
+    reason = outcome.report.get("reason")
+    training.learned(report=_json(outcome.report), reason=reason, sha256=sha256)
+
+
+def _hopeless(data: DataSet) -> str | None:
+    if not len(data):
+        return NOTHING
+    return None if data.weights.any() else NO_DIFFERENCE
+
+
+def _outcome(training: Training, data: DataSet) -> Outcome:
+    from chalicelib.training import customer
+
+    live, seen_until = _live(training)
+    return customer.train(data, _priors(), training.tell, live=live, seen_until=seen_until)
+
+
+def _priors() -> list[Prior]:
+    from chalicelib.scoring import catalog
+    from chalicelib.scoring.model import load_model
+    from chalicelib.training.customer import Prior
+
+    return [Prior(name, load_model(name)) for name in catalog.entries()]
+
+
+def _live(training: Training) -> tuple[Model | None, float | None]:
+    """The model that scores now, and the time of the newest post that it learned from."""
+    from chalicelib.scoring.model import load
+
+    number = training.item.get("live")
+    version = versions.get(training.store, training.model, number) if number is not None else None
+    if version is None:
+        return None, None
+    artifact = storage.read(storage.folder(training.store.account, training.model, version["number"]) + storage.MODEL)
+    if artifact is None:
+        raise ConditionFailed  # the model is being deleted
+    return load(artifact, version["sha256"]), float(version["newest_at"])
+
+
+def _kept(training: Training, outcome: Outcome, model: Model) -> str:
+    """Keep the artifact, and what SageMaker needs; the SHA-256 of the artifact that is kept."""
+    import hashlib
+
+    artifact = storage.keep(training.key(storage.MODEL), model.dump())
+    if training.version["backend"] == "sagemaker":
+        _stage(training, outcome)
+    return hashlib.sha256(artifact).hexdigest()
+
+
+def _stage(training: Training, outcome: Outcome) -> None:
+    from chalicelib.scoring.model import general, load_model
+    from chalicelib.training import sagemaker
+    from chalicelib.training.pipeline import Space
+
+    prior = load_model(outcome.prior).machine if outcome.prior else None
+    where = training.store.account, training.model, training.number
+    sagemaker.stage_input(*where, outcome.learned, outcome, Space.of(general()), prior)
+
+
+def _json(report: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(report)
+
+
+# The other home
+
+
+def _at_home(training: Training) -> bool:
+    """Whether SageMaker serves the version; if it does not yet, it is asked again in a minute."""
+    from chalicelib.training import sagemaker
+
+    if training.clock() > training.version["started_at"] + SAGEMAKER_SECONDS:
+        raise Unusable("SageMaker did not finish in time.")
+    training.tell("sagemaker", 0, 1)
+    try:
+        state = sagemaker.advance(training.store.account, training.model, training.number)
+    except sagemaker.TrainingFailed as failed:
+        raise Unusable(str(failed)) from None
+    if state == "waiting":
+        training.look_again(AGAIN_SECONDS, attempts=0)
+    return state == "ready"
