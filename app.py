@@ -383,16 +383,21 @@ def sweep_standing(_event):
     query=contract.ScoreQuery,
     takes_bytes=contract.IMAGE_TYPES,
     answer=contract.Entry,
-    refuses=(404, 413),
+    refuses=(404, 409, 413),
     tag="Ranking",
 )
 def score_photo(call):
     """Score one photo at once; nothing is stored."""
-    return preview.score(call.raw, call.query.model)
+    return preview.score(call.store, call.raw, call.query.model)
 
 
 @api.post(
-    "/rankings", body=contract.NewRanking, answer=contract.RankingAccepted, status=202, refuses=(404,), tag="Ranking"
+    "/rankings",
+    body=contract.NewRanking,
+    answer=contract.RankingAccepted,
+    status=202,
+    refuses=(404, 409),
+    tag="Ranking",
 )
 def create_ranking(call):
     """Rank images; the ranking completes when each has its score."""

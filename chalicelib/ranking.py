@@ -4,7 +4,8 @@ pending ──every image scored──> complete
    └──────some failed─────────> partial
 
 A ranking keeps the set of images it still waits for. Each image keeps a row for each ranking that wants it, so that a
-new score finds its rankings without a search. Entries are frozen when their image is settled.
+new score finds its rankings without a search. Entries are frozen when their image is settled. A ranking pins the scorer
+of its model when it is made, and never mixes versions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from chalicelib import bus, contract, ids
 from chalicelib.errors import NotFound, Unprocessable
 from chalicelib.images import record
-from chalicelib.scoring import catalog
+from chalicelib.scoring import scorers
 from chalicelib.scoring.odds import beats
 from chalicelib.store import PUBLIC, AccountStore, ConditionFailed, Item
 
@@ -25,7 +26,8 @@ NOTHING = contract.Urls(preview=None, original=None)
 
 def create(store: AccountStore, request: contract.NewRanking, now: float) -> contract.RankingAccepted:
     images = request.images
-    _check(store, images, request.model)
+    scorer = scorers.live(store, request.model)
+    _check(store, images)
     identifier = ids.new_id(now)
     store.put(
         "ranking",
@@ -34,6 +36,7 @@ def create(store: AccountStore, request: contract.NewRanking, now: float) -> con
             "id": identifier,
             "name": request.name,
             "model": request.model,
+            "scorer": scorer,
             "state": "pending",
             "total": len(images),
             "pending": set(images),
@@ -47,15 +50,13 @@ def create(store: AccountStore, request: contract.NewRanking, now: float) -> con
     )
     PUBLIC.put("ranking", identifier, {"account": store.account}, sk="owner")
     store.put_many(
-        "image", [(image, f"ranking#{identifier}", {"ranking": identifier, "model": request.model}) for image in images]
+        "image", [(image, f"ranking#{identifier}", {"ranking": identifier, "model": scorer}) for image in images]
     )
-    item = advance(store, identifier, images, request.model)
+    item = advance(store, identifier, images, scorer)
     return contract.RankingAccepted(id=identifier, state=item["state"], progress=progress(item))
 
 
-def _check(store: AccountStore, images: list[str], model: str) -> None:
-    if model not in catalog.models():
-        raise NotFound("There is no such model.", field="model")
+def _check(store: AccountStore, images: list[str]) -> None:
     if len(set(images)) < len(images):
         twice = next(index for index, image in enumerate(images) if image in images[:index])
         raise Unprocessable("An image is named twice.", field=f"images[{twice}]")
@@ -65,26 +66,26 @@ def _check(store: AccountStore, images: list[str], model: str) -> None:
             raise NotFound("There is no such image.", field=f"images[{index}]")
 
 
-def advance(store: AccountStore, identifier: str, images: list[str], model: str) -> Item:
+def advance(store: AccountStore, identifier: str, images: list[str], scorer: str) -> Item:
     """Settle the images that are final already; ask for a score where an image is ready but lacks it.
 
     Runs after the rows that make new scores find this ranking are written, so no score can slip through in between.
     """
     found = {item["id"]: item for item in store.get_many("image", images)}
-    final = {image: entry for image in images if (entry := _final(found.get(image), model)) is not None}
+    final = {image: entry for image in images if (entry := _final(found.get(image), scorer)) is not None}
     for image in images:
         if image not in final and found[image]["state"] == "ready":
-            bus.deliver("score", {"account": store.account, "image": image, "model": model})
+            bus.deliver("score", {"account": store.account, "image": image, "model": scorer})
     return _settle(store, identifier, final)
 
 
-def _final(image: Item | None, model: str) -> dict[str, Any] | None:
+def _final(image: Item | None, scorer: str) -> dict[str, Any] | None:
     """What the ranking shall say of this image, or None while it may still change."""
     if image is None:
         return {"reason": "The image was deleted."}
     if image["state"] == "failed":
         return {"reason": image["reason"]}
-    return record.scores(image).get(model) if image["state"] == "ready" else None
+    return record.scores(image).get(scorer) if image["state"] == "ready" else None
 
 
 def scored(account: str, image: str) -> None:
@@ -93,9 +94,21 @@ def scored(account: str, image: str) -> None:
     item = store.get("image", image)
     for wish in store.partition("image", image, "ranking#"):
         entry = _final(item, wish["model"])
-        waiting = store.get("ranking", wish["ranking"])
-        if entry is not None and waiting is not None and image in waiting.get("pending", ()):
-            _settle(store, wish["ranking"], {image: entry})
+        if entry is not None:
+            _settle_waiting(store, wish["ranking"], image, entry)
+
+
+def settle(store: AccountStore, image: str, scorer: str, entry: dict[str, Any]) -> None:
+    """What a scorer says of an image, a score or a `reason`, for the rankings that wait for it by this very scorer."""
+    for wish in store.partition("image", image, "ranking#"):
+        if wish["model"] == scorer:
+            _settle_waiting(store, wish["ranking"], image, entry)
+
+
+def _settle_waiting(store: AccountStore, identifier: str, image: str, entry: dict[str, Any]) -> None:
+    waiting = store.get("ranking", identifier)
+    if waiting is not None and image in waiting.get("pending", ()):
+        _settle(store, identifier, {image: entry})
 
 
 def _settle(store: AccountStore, identifier: str, entries: dict[str, dict[str, Any]]) -> Item:
@@ -145,7 +158,7 @@ def sweep(store: AccountStore, item: Item, *, last: bool) -> None:
     if not pending:
         finish(store, item)
         return
-    item = advance(store, item["id"], pending, item["model"])
+    item = advance(store, item["id"], pending, item["scorer"])
     if last and item.get("pending"):
         ready = [image["id"] for image in store.get_many("image", item["pending"]) if image["state"] == "ready"]
         _settle(store, item["id"], {image: {"reason": "No score came in time."} for image in ready})
@@ -224,7 +237,7 @@ def entry(row: dict[str, Any], *, rank: int, beats_next: float | None, urls: con
         interval=seen.interval,
         beats_next=None if beats_next is None else round(beats_next, 3),
         reasons=seen.reasons,
-        similar=[],
+        similar=msgspec.convert(row.get("similar", []), list[contract.Similar]),
         domain=seen.domain,
         reason=None,
         urls=urls,

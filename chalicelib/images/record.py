@@ -76,8 +76,16 @@ def properties(item: Item) -> dict[str, dict[str, Any]]:
 
 
 def scores(item: Item) -> dict[str, dict[str, Any]]:
-    """The scores by model, as scoring wrote them."""
-    return {model: msgspec.json.decode(text) for model, text in item.get("scores", {}).items()}
+    """The scores by scorer, as scoring wrote them."""
+    return {scorer: msgspec.json.decode(text) for scorer, text in item.get("scores", {}).items()}
+
+
+def latest_scores(item: Item) -> dict[str, dict[str, Any]]:
+    """The scores by model, each by the newest of its versions that has scored the image."""
+    from chalicelib.scoring import scorers  # which no cold start pays for: this module is at the edge, too
+
+    known = scores(item)
+    return {model: known[scorer] for model, scorer in scorers.newest(known).items()}
 
 
 def view(account: str, item: Item) -> contract.Image:
@@ -96,7 +104,7 @@ def view(account: str, item: Item) -> contract.Image:
         properties=properties(item),
         labels=msgspec.convert(_json(item, "labels", []), list[contract.Label]),
         palette=msgspec.convert(_json(item, "palette", []), list[contract.Swatch]),
-        scores={model: score_view(score) for model, score in scores(item).items()},
+        scores={model: score_view(score) for model, score in latest_scores(item).items()},
         urls=urls(account, item["id"], shown=item["state"] in ("processing", "ready")),
     )
 

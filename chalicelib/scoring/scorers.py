@@ -6,6 +6,7 @@ no ranking mixes two trainings: whoever needs scores that go together pins a sco
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from chalicelib.settings import settings
 from chalicelib.store import AccountStore, Item
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from chalicelib.scoring.model import Model, Score
 
 RELEASED = ("ready", "superseded")
 LOADED = 6  # models that a process keeps, of some 15 MB each where they were trained on 5,000 posts
+_resting: dict[str, float] = {}  # endpoints that have just failed, until when (monotonic clock)
 
 
 def name(model: str, version: int) -> str:
@@ -55,7 +58,8 @@ def live(store: AccountStore, model: str) -> str:
         return model
     if scorer := live_all(store).get(model):
         return scorer
-    if store.get("model", model) is None:
+    row = store.get("model", model)
+    if row is None or "deleting" in row:
         raise NotFound("There is no such model.", field="model")
     raise Conflict("This model is not ready.", field="model")
 
@@ -80,7 +84,8 @@ def score(store: AccountStore, scorer: str, vectors: NDArray[Any]) -> list[Score
             raise NotFound("There is no such model.", field="model")
         return load_model(model).score(vectors)
     row = _released(store, model, version)
-    return _loaded(artifact_key(store.account, model, version), row["sha256"]).score(vectors)
+    loaded = _loaded(artifact_key(store.account, model, version), row["sha256"])
+    return loaded.score(vectors, _predicted(model, version, vectors) if row["backend"] == "sagemaker" else None)
 
 
 def artifact_key(account: str, model: str, version: int) -> str:
@@ -92,6 +97,25 @@ def _released(store: AccountStore, model: str, version: int) -> Item:
     if row is None or row["state"] not in RELEASED:
         raise NotFound("There is no such model.", field="model")
     return row
+
+
+def _predicted(model: str, version: int, vectors: NDArray[Any]) -> NDArray[np.float64]:
+    """Values by the version's endpoint, (n,).
+
+    One that has just failed is not asked again for a moment: a batch waits for it once at most, since messages of the
+    general model stand in the same batch.
+    """
+    from chalicelib.scoring import endpoint
+    from chalicelib.training.sagemaker import endpoint_name
+
+    asked = endpoint_name(model, version)
+    if time.monotonic() < _resting.get(asked, 0):
+        raise Unavailable("The model's endpoint does not answer now; try again.", retry_after=endpoint.RETRY_AFTER)
+    try:
+        return endpoint.predict(asked, vectors)
+    except Unavailable:
+        _resting[asked] = time.monotonic() + endpoint.RETRY_AFTER
+        raise
 
 
 @lru_cache(maxsize=LOADED)

@@ -23,7 +23,7 @@ RULES = {
     "Image Scored": ("settle_rankings",),
     "Ranking Complete": ("tell_ranking",),
 }
-QUEUES = ("quality", "color", "composition", "content", "faces", "score")
+QUEUES = ("quality", "color", "composition", "content", "faces", "score", "rescore")
 
 
 class Killed(BaseException):
