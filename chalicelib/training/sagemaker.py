@@ -27,6 +27,9 @@ from chalicelib.training import entry, storage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from chalicelib.scoring.regression import KernelMachine
     from chalicelib.training.customer import Outcome
     from chalicelib.training.dataset import DataSet
@@ -66,9 +69,10 @@ def endpoint_name(model: str, number: int) -> str:
 def stage_input(
     account: str, model: str, number: int, data: DataSet, outcome: Outcome, space: Space, prior: KernelMachine | None
 ) -> None:
-    """Write what the training job reads, and what its endpoint is held to. Twice writes the same bytes."""
-    import numpy as np
+    """Write what the training job reads, and what its endpoint is held to. Twice writes the same bytes.
 
+    data: the rows that the outcome's machine is fitted to.
+    """
     folder = storage.folder(account, model, number)
     arrays = {"vectors": data.vectors, "targets": data.targets, "weights": data.weights, **entry.packed(space, prior)}
     order = {
@@ -76,13 +80,21 @@ def stage_input(
         "schema": schema.SCHEMA_VERSION,
         "recipe": outcome.recipe.to_dict(),
     }
-    asked = data.vectors[-AGREEMENT_ROWS:].astype(np.float32)
-    core = outcome.model
-    values = core.machine(core.compression(asked), core.scalars(asked))
+    known = {"vectors": data.vectors[-AGREEMENT_ROWS:], "values": _inline(outcome, data.vectors[-AGREEMENT_ROWS:])}
     storage.write(folder + "sagemaker/sourcedir.tar.gz", source())
-    storage.write(folder + "sagemaker/agreement.npz", _packed({"vectors": asked, "values": values}))
+    storage.write(folder + "sagemaker/agreement.npz", _packed(known))
     storage.write(f"{folder}training/{entry.ORDER}", json.dumps(order).encode())
     storage.write(f"{folder}training/{entry.ARRAYS}", _packed(arrays))
+
+
+def _inline(outcome: Outcome, vectors: NDArray[Any]) -> NDArray[np.float64]:
+    """What the model's arrays say of these rows, (n,)."""
+    import numpy as np
+
+    if outcome.model is None:
+        raise ValueError("there is no model")
+    rows = vectors.astype(np.float64)
+    return outcome.model.machine(outcome.model.compression(rows), outcome.model.scalars(rows))
 
 
 def source() -> bytes:
