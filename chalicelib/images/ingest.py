@@ -104,8 +104,8 @@ def _record(store: AccountStore, image: str, upload: dict[str, Any], prepared: P
         "image",
         image,
         "SET #state = :processing, #etag = :etag, #pending = :pending, #attempts = :zero, #format = :format, "
-        "#width = :width, #height = :height, #bytes = :bytes, #captured_at = :captured, #scores = :scores, "
-        "#sweep_pk = :sweep_pk, #sweep_at = :sweep_at REMOVE #reason",
+        "#width = :width, #height = :height, #bytes = :bytes, #captured_at = :captured, #phash = :phash, "
+        "#scores = :scores, #sweep_pk = :sweep_pk, #sweep_at = :sweep_at REMOVE #reason",
         {
             "processing": "processing",
             "etag": upload["ETag"],
@@ -116,6 +116,7 @@ def _record(store: AccountStore, image: str, upload: dict[str, Any], prepared: P
             "height": prepared.height,
             "bytes": len(upload["data"]),
             "captured": prepared.captured_at or "",
+            "phash": prepared.phash,
             "scores": {},
             **record.due(image, now + record.PATIENCE_SECONDS),
         },

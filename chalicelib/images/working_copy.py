@@ -14,6 +14,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from chalicelib.images.fingerprint import fingerprint
 from chalicelib.images.limits import MAX_PIXELS
 from chalicelib.pixels.color import flat, resizable, to_srgb
 from chalicelib.pixels.opening import (
@@ -42,7 +43,8 @@ class Prepared:
     """format: one of sniff.ACCEPTED. width, height: pixels of the original, upright.
 
     captured_at: ISO 8601, local time of the camera, with its offset where EXIF has one.
-    jpeg: the working copy, sRGB 4:4:4, long side at most 512 px, never enlarged, no metadata.
+    jpeg: the working copy, sRGB 4:4:4, long side at most 512 px, never enlarged, no metadata. phash: its fingerprint,
+    8 bytes.
     """
 
     format: str
@@ -50,6 +52,7 @@ class Prepared:
     height: int
     captured_at: str | None
     jpeg: bytes
+    phash: bytes
 
 
 def prepare(data: bytes) -> Prepared:
@@ -63,7 +66,7 @@ def prepare(data: bytes) -> Prepared:
     orientation, captured_at = read_exif(image, _exif_fields, nothing)
     turned = upright(to_srgb(flat(small), image.info.get("icc_profile")), orientation)
     width, height = reversed(original) if orientation >= 5 else original
-    return Prepared(kind, width, height, captured_at, _encode(turned))
+    return Prepared(kind, width, height, captured_at, _encode(turned), fingerprint(turned))
 
 
 def _reduced(image: "ImageFile") -> tuple["Image", tuple[int, int]]:

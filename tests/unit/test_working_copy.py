@@ -2,6 +2,7 @@ import io
 import re
 import struct
 import zlib
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -253,3 +254,37 @@ def test_broken_exif_is_as_good_as_none(broken):
 def test_exif_larger_than_a_megabyte_is_ignored():
     huge = exif({ORIENTATION: 6, 0x010E: "x" * 1_100_000})
     assert prepare(encoded(picture(), "webp", exif=huge)).width == 64
+
+
+# Fingerprint
+
+
+def bits_apart(first, second):
+    return (int.from_bytes(prepare(first).phash) ^ int.from_bytes(prepare(second).phash)).bit_count()
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg"])
+@pytest.mark.parametrize(("scale", "kind"), [(0.3, "jpeg"), (0.8, "webp"), (1.7, "png")])
+def test_a_copy_in_another_size_and_format_differs_in_at_most_six_bits(photos, name, scale, kind):
+    photo = Image.open(photos / name).convert("RGB")
+    copy = photo.resize((round(photo.width * scale), round(photo.height * scale)))
+    assert bits_apart((photos / name).read_bytes(), encoded(copy, kind)) <= 6
+
+
+def test_different_photos_differ_in_far_more_bits(photos):
+    names = ["astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg"]
+    files = [(photos / name).read_bytes() for name in names]
+    assert min(bits_apart(first, second) for first, second in combinations(files, 2)) > 12
+
+
+def test_a_fingerprint_is_of_the_upright_picture():
+    turned = encoded(picture().transpose(STORED_AS[6]), "png", exif=exif({ORIENTATION: 6}))
+    assert prepare(turned).phash == prepare(sample("png")).phash
+
+
+def test_the_bits_of_a_fingerprint_say_where_it_gets_darker_to_the_right():
+    falling = Image.linear_gradient("L").transpose(Image.Transpose.ROTATE_270).resize((90, 80))
+    half = falling.copy()
+    half.paste(128, (0, 40, 90, 80))
+    found = [prepare(encoded(image, "png")).phash for image in (falling, half, plain("L", 9))]
+    assert found == [b"\xff" * 8, b"\xff" * 4 + bytes(4), bytes(8)]
