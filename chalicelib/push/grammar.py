@@ -18,6 +18,7 @@ DEEPEST = 20  # of nesting, so that reading cannot exhaust the stack
 LARGEST_NUMBER = 10**15
 LONGEST_PATH = 5
 MOST_DIGITS = 10
+MOST_COMPARED = 500
 
 FIXED = frozenset({"recipient.id", "campaign.name"}) | {
     f"standing.{field}" for field in ("points", "rank", "level", "movement", "badges")
@@ -228,7 +229,7 @@ def similar(name: str, known: Collection[str]) -> str:
     """ " Did you mean ...?", or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name[:100], sorted(known), n=1)
+    close = get_close_matches(name[:100], sorted(known)[:MOST_COMPARED], n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 

@@ -8,8 +8,8 @@ and SNS adds the token. Both services take 4,096 bytes. A text that would not fi
 refused.
 
 The campaign's id is APNs' collapse id and FCM's tag, so that a message that comes twice replaces itself on the screen.
-APNs takes it as a header, hence the message attribute, and groups by it, hence the thread; the app finds it as `campaign`
-in the data. It is no collapse key of FCM, which keeps four of those for a phone that is off and drops the rest.
+APNs takes it as a header, hence the message attribute, and groups by it, hence the thread; the app finds it as
+`campaign` in the data. It is no collapse key of FCM, which keeps four of those for a phone that is off, and no more.
 """
 
 from __future__ import annotations
