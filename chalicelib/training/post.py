@@ -89,9 +89,10 @@ def from_csv(data: bytes, now: float) -> tuple[list[Post], list[Problem]]:
 
 def from_jsonl(data: bytes, now: float) -> tuple[list[Post], list[Problem]]:
     """`row` is the line, from 1. Empty lines count but are no rows."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         return [], [Problem(1, None, "The file is empty.")]
-    lines = enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
+    lines = enumerate(data.split(b"\n"), 1)
     return _sift(((row, _json_fields(line)) for row, line in lines if line.strip()), now)
 
 
