@@ -13,8 +13,9 @@ with later.at_first_use(__name__):
     from chalicelib import batch, notices, openapi, ranking, status
     from chalicelib.delivery import keys, links, making, presets, serve
     from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
-    from chalicelib.scoring import catalog, preview, worker
+    from chalicelib.scoring import preview, rescoring, worker
     from chalicelib.tracking import best, collect, consume, quarantine, rollup, stats
+    from chalicelib.training import models, retraining, trainer, uploads
 
 # What the routes that Segment's libraries call have in common.
 SENDS_EVENTS = {
@@ -422,7 +423,90 @@ def delete_ranking(call, identifier):
     ranking.delete(call.store, identifier)
 
 
+# Models
+
+
 @api.get("/models", query=contract.Paging, answer=contract.Models, tag="Models")
-def list_models(_call):
-    """The models that can score, with what is known of them."""
-    return catalog.page()
+def list_models(call):
+    """The models that can score and the account's own, with what is known of them."""
+    return models.page(call.store, call.query)
+
+
+@api.post("/models", body=contract.NewModel, answer=contract.Model, status=202, refuses=(404,), tag="Models")
+def create_model(call):
+    """Learn a model from posts with their engagement; it may end with the answer that they do not show enough."""
+    return models.create(call.store, call.body, time.time())
+
+
+@api.get("/models/{model}", answer=contract.Model, refuses=(404,), tag="Models")
+def get_model(call, model):
+    """A model, how far its training is, and how good it is."""
+    return models.view(call.store, model)
+
+
+@api.delete("/models/{model}", refuses=(404, 409), tag="Models")
+def delete_model(call, model):
+    """Delete an own model with its versions, its endpoint and its scores."""
+    models.delete(call.store, model, time.time())
+
+
+@api.post(
+    "/models/{model}/train",
+    body=contract.NewTraining,
+    answer=contract.Model,
+    status=202,
+    refuses=(404,),
+    tag="Models",
+)
+def train_model(call, model):
+    """Train again; the new version scores only if it does better on the newest posts."""
+    return models.train(call.store, model, call.body, time.time())
+
+
+@api.post("/models/{model}/rollback", answer=contract.Model, refuses=(404, 409), tag="Models")
+def roll_back_model(call, model):
+    """Let the version before score again."""
+    return models.roll_back(call.store, model, time.time())
+
+
+@api.get(
+    "/models/{model}/problems",
+    query=contract.ProblemQuery,
+    answer=contract.PostProblems,
+    refuses=(404,),
+    tag="Models",
+)
+def list_model_problems(call, model):
+    """The posts that the newest training could not use, each with the reason."""
+    return models.problems(call.store, model, call.query)
+
+
+@api.post("/datasets", body=contract.NewDataSet, answer=contract.DataSetSlot, status=201, tag="Models")
+def create_dataset(call):
+    """Open an upload slot for a file of posts."""
+    return uploads.open_slot(call.store, call.body, time.time())
+
+
+@app.on_sqs_message(queue=settings().name("train"), batch_size=1)
+def train(event):
+    return batch.run(event, trainer.train)
+
+
+@app.schedule(Rate(1, unit=Rate.HOURS))
+def retrain(_event):
+    retraining.retrain(time.time())
+
+
+@app.on_cw_event(bus.pattern(bus.ModelTrained))
+def tell_model(event):
+    notices.model_trained(event.detail)
+
+
+@app.on_cw_event(bus.pattern(bus.ModelTrained, state="ready"))
+def plan_rescoring(event):
+    rescoring.start(event.detail["account"], event.detail["model"])
+
+
+@app.on_sqs_message(queue=settings().name("rescore"), batch_size=1)
+def rescore(event):
+    return batch.run(event, rescoring.rescore)

@@ -22,7 +22,7 @@ End = Literal["ready", "not_enough_signal", "not_better", "failed"]
 TELL_SECONDS = 60
 ENDED = "REMOVE #training, #step, #done, #total"
 # What a version that is taken back has of the old one.
-COPIED = ("n", "problems", "sha256", "report", "newest_at", "created_at")
+COPIED = ("n", "problems", "sha256", "report", "newest_at", "trained_at")
 
 
 def fail(store: AccountStore, item: Item, reason: str, now: float) -> None:
@@ -48,7 +48,7 @@ def _model_ended(item: Item, version: Item, state: End, reason: str | None, now:
     told: Item = {"looked_at": version["number"], "reason": reason, "problems": problems, "seen": seen}
     told["state"] = state if state == "ready" or live is None else "ready"
     if state == "ready":
-        told |= {"live": version["number"], "home": version["backend"], "trained_at": version["created_at"]}
+        told |= {"live": version["number"], "home": version["backend"], "trained_at": version["trained_at"]}
     if state == "ready" or live is None:
         told |= {"n": version.get("n", 0), "report": version.get("report")}
     values = {name: value for name, value in told.items() if value is not None}
@@ -106,9 +106,9 @@ def tell(store: AccountStore, item: Item, now: float) -> None:
 
 def _rest(store: AccountStore, item: Item, now: float) -> None:
     update, values = retraining.rest(item, now)
-    nothing_left = f"attribute_exists(pk) AND attribute_not_exists(#untold) AND {retraining.FREE}"
+    nothing_left = f"#id = :id AND attribute_not_exists(#untold) AND {retraining.FREE}"
     try:
-        store.update("model", item["id"], update, values, condition=nothing_left)
+        store.update("model", item["id"], update, {**values, "id": item["id"]}, condition=nothing_left)
     except ConditionFailed:
         return  # another training has begun, or the model is being deleted
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chalicelib import log
+from chalicelib.images.record import timestamp
 from chalicelib.store import AccountStore, ConditionFailed, Item
 from chalicelib.training import release, removal, storage, versions
 from chalicelib.training.collection import Unusable
@@ -205,7 +206,8 @@ def _fit(training: Training) -> None:
     if outcome.released and outcome.model is not None:
         sha256 = _kept(training, outcome, outcome.model)
     reason = outcome.report.get("reason")
-    training.learned(report=_json(outcome.report), reason=reason, sha256=sha256)
+    trained_at = timestamp(training.clock())
+    training.learned(report=_json(outcome.report), reason=reason, sha256=sha256, trained_at=trained_at)
 
 
 def _hopeless(data: DataSet) -> str | None:

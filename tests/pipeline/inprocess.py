@@ -168,7 +168,7 @@ class DynamoDB:
         answer = _unwire(json.loads(body))
         if status != 200:
             error = {"Code": answer["__type"].rpartition("#")[2], "Message": answer.get("message", "")}
-            raise ClientError({"Error": error}, operation)
+            raise ClientError({**answer, "Error": error}, operation)
         self.emulator.on_call("dynamodb", operation, "after")
         return answer
 

@@ -22,8 +22,9 @@ RULES = {
     "Image Processed": ("plan_scores", "make_presets"),
     "Image Scored": ("settle_rankings",),
     "Ranking Complete": ("tell_ranking",),
+    "Model Trained": ("tell_model", "plan_rescoring"),
 }
-QUEUES = ("quality", "color", "composition", "content", "faces", "score", "rescore")
+QUEUES = ("quality", "color", "composition", "content", "faces", "score", "train", "rescore")
 
 
 class Killed(BaseException):
@@ -86,6 +87,7 @@ class World:
         self.now = time.time()
         self.kills = 0
         self.duplicates = 0
+        self.reach = 8  # the requests of a handler that a kill may fall into
         emulator.on_call = lambda *_: None
 
     def client(self, service: str) -> Any:
@@ -135,7 +137,7 @@ class World:
             self.bag.messages.append(Message(message.kind, message.body, message.deliveries))
         message.deliveries += 1
         if self.random.random() < kill:
-            self.kill_at(self.random.randrange(8))
+            self.kill_at(self.random.randrange(self.reach))
         try:
             failed = self.handle(message)
         except (Killed, Exception):
