@@ -1,4 +1,4 @@
-"""What is known of a post beside its picture, as columns of numbers: when it was published, and the metadata given."""
+"""What is known of a post beside its picture, as columns of numbers: the metadata given, and when it was published."""
 
 from __future__ import annotations
 
@@ -22,19 +22,24 @@ CATEGORIES = 10  # of one column, the most frequent
 MIN_CATEGORY = 5  # posts
 
 
-def columns(posts: Sequence[Post]) -> Array:
-    """(n, p) without constant columns; p is at most 286. posts: n, oldest first.
+def parts(posts: Sequence[Post]) -> list[Array]:
+    """What the customer gave and what the calendar says: (n, p) and (n, q) without constant columns.
 
-    Numbers become normal scores of their ranks, so that one absurd value does no harm, and the squares of these;
-    texts become 0 or 1 for each frequent category; a text that is hardly ever the same also its length.
+    posts: n, oldest first. p is at most 260, q 26.
     """
-    import numpy as np
-
     counted = Counter(name for post in posts for name in post.metadata)
     names = sorted(counted, key=lambda name: (-counted[name], name))[:NAMES]
-    parts = [_calendar(posts), *(_metadata([post.metadata.get(name) for post in posts]) for name in names)]
-    every = np.hstack(parts)
-    return every[:, np.ptp(every, axis=0) > 0] if len(posts) else every
+    return [
+        _varying([_metadata([post.metadata.get(name) for post in posts]) for name in names], len(posts)),
+        _varying([_calendar(posts)], len(posts)),
+    ]
+
+
+def _varying(columns: list[Array], rows: int) -> Array:
+    import numpy as np
+
+    every = np.hstack([np.zeros((rows, 1)), *columns])
+    return every[:, (every != every[:1]).any(axis=0)]
 
 
 def _calendar(posts: Sequence[Post]) -> Array:
@@ -62,7 +67,10 @@ def _metadata(values: Sequence[Value | None]) -> Array:
 
 
 def _numbers(values: Array) -> Array:
-    """Normal score, its square, and whether there is one, (n, 3). values: (n,), NaN where there is none."""
+    """Normal score of the rank, its square, and whether there is one, (n, 3). values: (n,), NaN where there is none.
+
+    Ranks, so that one absurd value does no harm; the square, since the middle may be best.
+    """
     import numpy as np
 
     given = ~np.isnan(values)
@@ -73,12 +81,15 @@ def _numbers(values: Array) -> Array:
 
 
 def _texts(values: Sequence[str | None]) -> Array:
+    """0 or 1 for each frequent one, (n, at most CATEGORIES); of a text that is hardly ever the same also its length."""
     import numpy as np
 
     counted = Counter(value for value in values if value is not None)
     frequent = [value for value, count in counted.most_common(CATEGORIES) if count >= MIN_CATEGORY]
-    categories = np.array([[value == each for each in frequent] for value in values], np.float64)
+    numbers = {value: number for number, value in enumerate(frequent)}
+    places = np.array([numbers.get(value, len(frequent)) if value is not None else len(frequent) for value in values])
+    categories = np.eye(len(frequent) + 1)[places, :-1]
     if 2 * len(counted) <= counted.total():
-        return categories.reshape(len(values), -1)
+        return categories
     lengths = np.array([np.nan if value is None else len(value) for value in values], np.float64)
-    return np.hstack([categories.reshape(len(values), -1), _numbers(lengths)])
+    return np.hstack([categories, _numbers(lengths)])

@@ -110,7 +110,7 @@ def _assembled(posts: list[Post], known: Mapping[str, Known], *, by_rate: bool) 
     return DataSet(
         images,
         np.array([known[image].vector for image in images], np.float32),
-        target.targets(counts, impressions, context.columns(posts), groups),
+        target.targets(counts, impressions, context.parts(posts), groups),
         counts if impressions is None else counts / impressions,
         np.array([post.weight for post in posts], np.float64),
         groups,
