@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
@@ -195,6 +196,18 @@ class Client:
             elif time.monotonic() - moved > self.patience:
                 raise Stalled(f"No progress for {self.patience:.0f} s: {done} of {total} are done.")
             time.sleep(POLL_SECONDS)
+
+    # Models
+
+    def learn(self, name: str, posts: Sequence[Mapping[str, Any]], watch: Watch = ignore) -> contract.Model:
+        """Train a model on posts (see `contract.NewPost`) and wait until it scores, or cannot be had."""
+        source = {"type": "posts", "items": [dict(post) for post in posts]}
+        begun = self._api.call("POST", "/models", contract.Model, {"name": name, "source": source}, once=True)
+        self._until(lambda: int(self.model(begun.id).state not in ("queued", "training")), 1, watch)
+        return self.model(begun.id)
+
+    def model(self, model: str) -> contract.Model:
+        return self._api.call("GET", f"/models/{model}", contract.Model)
 
     # Read and remove
 

@@ -1,9 +1,9 @@
 """What it costs: python -m tools.cost
 
 Ranks the photos that come with scikit-image in a local cloud of its own, asks for each at three sizes, tracks events of
-them, adds up what every invocation logged (processor time, AWS requests, DynamoDB units, bytes of log), and prices that
-with tools/prices.json, beside an idle month and the same work on servers that always run. The last line is one JSON
-object.
+them, trains a model, adds up what every invocation logged (processor time, AWS requests, DynamoDB units, bytes of log),
+and prices that with tools/prices.json, beside an idle month and the same work on servers that always run. The last line
+is one JSON object.
 
 A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
 """
@@ -15,9 +15,9 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ import yaml
 
 if TYPE_CHECKING:
     from tools.client import Client
+    from tools.model_cost import Measured
 
 ROOT = Path(__file__).parent.parent
 PRICES = json.loads((Path(__file__).parent / "prices.json").read_text())
@@ -52,6 +53,7 @@ class Usage:
     invocations: Counter[str] = field(default_factory=Counter)
     cpu_ms: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    requests_of: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     waits: Counter[str] = field(default_factory=Counter)
     log_bytes: int = 0
     metrics: set[str] = field(default_factory=set)
@@ -62,7 +64,13 @@ class Usage:
         self.cpu_ms[function] += line["cpu_ms"]
         for request, count in line["aws"].items():
             self.requests[request] += count
+            self.requests_of[function][request] += count
             self.waits[function] += 0 if request.endswith(".units") else count
+
+    def of(self, function: str) -> Usage:
+        """What one function used, without its logs."""
+        once, cpu, waits = (Counter({function: each[function]}) for each in (self.invocations, self.cpu_ms, self.waits))
+        return Usage(once, cpu, self.requests_of[function], waits=waits)
 
 
 def measure(logs: Iterable[Path]) -> Usage:
@@ -161,11 +169,12 @@ def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
 
 @dataclass
 class Spent:
-    """What each part of a run used: ranking the photos, making variants of them, tracking EVENTS, a few idle sweeps."""
+    """What each part of a run used: ranking the photos, variants of them, tracking EVENTS, a training, idle sweeps."""
 
     ranked: Usage
     resized: Usage
     tracked: Usage
+    trained: Usage
     swept: Usage
 
 
@@ -187,10 +196,12 @@ def run(photos: list[Path]) -> Spent:
         resized = measure(local.logs.glob("*.log"))
         track(client, local.base_url, images)
         tracked = measure(local.logs.glob("*.log"))
+        client.learn("cost", [{"image": image, "engagement": number} for number, image in enumerate(images)])
+        trained = measure(local.logs.glob("*.log"))
         sweep_some_times(local.invoke_url)
         swept = measure(local.logs.glob("*.log"))
-    parts = (difference(resized, signed), difference(tracked, resized), difference(swept, tracked))
-    return Spent(ranked, *parts)
+    steps = ((resized, signed), (tracked, resized), (trained, tracked), (swept, trained))
+    return Spent(ranked, *(difference(later, earlier) for later, earlier in steps))
 
 
 def track(client: Client, base_url: str, images: list[str]) -> None:
@@ -223,6 +234,45 @@ def a_million_views() -> dict[str, float]:
     return {"s3": 1_000_000 * PRICES["s3"]["get"], "total": 1_000_000 * PRICES["s3"]["get"]}
 
 
+def model_lines(spent: Spent, photos: int) -> dict[str, tuple[str, dict[str, float]]]:
+    """A training, and 1,000 scores by what it learned, in both homes of a model."""
+    from tools import model_cost
+
+    measured, prices = model_cost.measure(), PRICES["sagemaker"]
+    trained, scored = training(spent.trained, photos, measured), own_scores(spent.ranked.of("score"), photos, measured)
+    what = f"a customer's model on {model_cost.POSTS:,} posts"
+    return {
+        "training": (f"Training {what}", trained),
+        "training_sagemaker": (f"Training {what}, at SageMaker", plus(trained, model_cost.job(measured, prices))),
+        "thousand_own_scores": ("1,000 scores by such a model, of images that are described", scored),
+        "thousand_own_scores_sagemaker": (
+            "1,000 scores by such a model, at SageMaker",
+            plus(scored, model_cost.asked(measured, prices)),
+        ),
+    }
+
+
+def training(used: Usage, photos: int, measured: Measured) -> dict[str, float]:
+    """Dollars of a training: what a small one used, with as many reads as there are posts, and the fit as measured."""
+    grown = {name: count * measured.posts / photos for name, count in used.requests.items() if name.endswith(READS)}
+    dollars = price(replace(used, requests=used.requests | Counter(grown)))
+    return plus(dollars, {"lambda": measured.training * memory_gb("train") * PRICES["lambda"]["gb_second"]})
+
+
+def own_scores(used: Usage, photos: int, measured: Measured) -> dict[str, float]:
+    """Dollars of 1,000 scores: what the worker used for the shipped model, a larger model's time, and the messages."""
+    thousand = {name: value * 1000 / photos for name, value in price(used).items()}
+    seconds = 1000 * measured.score * memory_gb("score")
+    more = {"lambda": seconds * PRICES["lambda"]["gb_second"], "sqs": 3 * 1000 * PRICES["sqs"]["request"]}
+    return plus(thousand, more)
+
+
+def plus(dollars: dict[str, float], more: dict[str, float]) -> dict[str, float]:
+    """The sum by service, the total last."""
+    services = {name: dollars.get(name, 0) + more.get(name, 0) for name in [*dollars, *more] if name != "total"}
+    return {**services, "total": sum(services.values())}
+
+
 def sweep_some_times(invoke_url: str, times: int = 5) -> None:
     from localcloud.clients import client
 
@@ -251,13 +301,14 @@ def main() -> int:
     thousand = {name: value * 1000 / count for name, value in price(spent.ranked).items()}
     made = {name: value * 1000 / (count * len(WIDTHS)) for name, value in price(spent.resized).items()}
     events = {name: value * 1_000_000 / EVENTS for name, value in price(spent.tracked).items()}
-    metrics = spent.ranked.metrics | spent.resized.metrics | spent.tracked.metrics
+    metrics = spent.ranked.metrics | spent.resized.metrics | spent.tracked.metrics | spent.trained.metrics
     idle, servers = idle_month(spent.swept, len(metrics)), PRICES["always_on"]
     # Each part of the product adds its line here, as dollars by service for a round number of its units.
     lines = {
         "thousand_photos": ("1,000 photos uploaded, described, scored and ranked", thousand),
         "thousand_variants": (f"1,000 variants made ({', '.join(map(str, WIDTHS))} px, WebP)", made),
         "million_events": (f"1,000,000 events tracked and counted, {REQUEST_EVENTS} a request", events),
+        **model_lines(spent, count),
         "million_views": ("1,000,000 views of stored variants, without traffic", a_million_views()),
     }
     print(f"From {count} photos measured; list prices of {PRICES['as_of']}, {PRICES['region']}")

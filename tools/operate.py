@@ -30,7 +30,7 @@ from chalicelib.delivery import signature
 from tools import stages
 from tools.stages import Stage, StageError, say
 
-QUEUES = ("quality", "color", "composition", "content", "faces", "score", "tracking")
+QUEUES = ("quality", "color", "composition", "content", "faces", "score", "train", "rescore", "tracking")
 FAILED_EVENTS = "failed-events"
 DEPTHS = {"ApproximateNumberOfMessages": "waiting", "ApproximateNumberOfMessagesNotVisible": "in work"}
 

@@ -21,9 +21,10 @@ ROOT = Path(__file__).parents[2]
 CODES = {
     kind.code: str(kind.STATUS_CODE) for kind in [errors.ProofsheetError, *errors.ProofsheetError.__subclasses__()]
 }
-# The API, Cognito and the queue's mapping wait for an answer; the next minute makes up for a lost sweep or roll-up.
-# The next night makes up for a lost compaction.
-NEVER_KEPT = {"APIHandler", "AccountBorn", "Score", "Count", "SweepStanding", "RollUp", "Compact"}
+# The API, Cognito and the queue's mapping wait for an answer; the next minute makes up for a lost sweep or roll-up, the
+# next hour for a lost look at what may be trained anew, the next night for a lost compaction.
+ANSWERED = {"APIHandler", "AccountBorn", "Score", "Count", "Train", "Rescore"}
+NEVER_KEPT = ANSWERED | {"SweepStanding", "RollUp", "Retrain", "Compact"}
 
 
 @pytest.fixture(scope="session")
@@ -109,14 +110,14 @@ def test_what_computes_has_a_whole_core(functions):
 # Queues
 
 
-def test_a_batch_reports_its_failures_one_by_one_and_has_six_times_its_time(template, functions):
-    visible = template["Parameters"]["VisibilitySeconds"]["Default"]
+def test_a_batch_reports_its_failures_one_by_one_and_has_six_times_its_time(template, functions, of_type):
     read = [(each, event) for name, each in functions.items() for event in events(each, "SQS") if name != "Count"]
-    assert len(read) == 6
+    assert len(read) == 8
     for function, event in read:
+        visible = of_type("SQS::Queue")[logical_id(event["Queue"])]["VisibilityTimeout"]["Ref"]
         assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert 2 <= event["ScalingConfig"]["MaximumConcurrency"] <= 1000 / (2 * len(read))
-        assert 6 * function["Timeout"] <= visible
+        assert 6 * function["Timeout"] <= template["Parameters"][visible]["Default"]
 
 
 def test_a_batch_of_events_gathers_comes_back_whole_and_has_six_times_its_time_and_the_gathering(template, functions):
@@ -165,7 +166,7 @@ def test_what_fails_without_a_caller_is_tried_again_and_kept(functions):
 
 def test_a_rule_keeps_what_its_function_would_not_take(functions):
     rules = [event for function in functions.values() for event in events(function, "EventBridgeRule")]
-    assert len(rules) == 5
+    assert len(rules) == 7
     assert {logical_id(rule["DeadLetterConfig"]["Arn"]) for rule in rules} == {"FailedEvents"}
     assert not [function for function in functions.values() if events(function, "CloudWatchEvent")]
 
@@ -300,7 +301,10 @@ def test_an_alarm_on_a_metric_of_our_own_looks_at_what_the_code_counts(of_type):
     code = "".join(path.read_text() for path in (ROOT / "chalicelib").glob("**/*.py"))
     assert {"VariantFailed", "EventsRejected", "EventsUnreadable", "CounterLagSeconds"} <= {name for name, _ in watched}
     assert [name for name, _ in watched if f'"{name}"' not in code and f"{name}=(" not in code] == []
-    assert {dimensions for _, dimensions in watched} == {'[{"Name": "stage", "Value": {"Ref": "Stage"}}]'}
+    stage = '{"Name": "stage", "Value": {"Ref": "Stage"}}'
+    failed = '{"Name": "state", "Value": "failed"}'
+    assert {dimensions for name, dimensions in watched if name != "TrainingEnded"} == {f"[{stage}]"}
+    assert dict(watched)["TrainingEnded"] == f"[{stage}, {failed}]"
 
 
 # Data
