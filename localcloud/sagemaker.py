@@ -62,6 +62,7 @@ class SageMaker:
         self.app = app
         self.objects = Objects(app)
         self.kept = kept
+        self.written = ""
         self.state: dict[str, dict[str, Record]] = {kind: {} for kind in KINDS}
         self.running: dict[tuple[str, str], Container] = {}
         self.busy: dict[str, int] = {}
@@ -123,8 +124,12 @@ class SageMaker:
             container.stop()
 
     def _keep(self) -> None:
-        if self.kept:
-            self.kept.write_text(json.dumps(self.state))
+        text = json.dumps(self.state)
+        if self.kept and text != self.written:
+            partial = self.kept.with_suffix(".partial")
+            partial.write_text(text)
+            partial.rename(self.kept)
+            self.written = text
 
     # Control
 
@@ -160,10 +165,10 @@ class SageMaker:
     # What happens meanwhile, seen whenever somebody asks
 
     async def _settle(self) -> None:
-        for name, job in self.state["TrainingJob"].items():
+        for name, job in list(self.state["TrainingJob"].items()):
             if job["TrainingJobStatus"] == "InProgress":
                 await self._train(name, job)
-        for name, endpoint in self.state["Endpoint"].items():
+        for name, endpoint in list(self.state["Endpoint"].items()):
             if endpoint["EndpointStatus"] != "Failed":
                 await self._host(name, endpoint)
 
