@@ -30,10 +30,6 @@ def models() -> frozenset[str]:
     return frozenset(entries())
 
 
-def page() -> contract.Models:
-    return contract.Models(items=[view(entry) for entry in entries().values()], next=None)
-
-
 def view(entry: dict[str, Any]) -> contract.Model:
     return contract.Model(
         id=entry["id"],

@@ -46,7 +46,7 @@ def _bring_up(store: AccountStore, item: Item, model: str, scorer: str | None) -
         remove(store, item["id"], model, kept)
     elif scorer in kept:
         _drop(store, item["id"], scorers.outdated(kept))
-    elif kept and item["state"] == "ready":  # one that is not ready is scored by whatever is live then
+    elif kept:
         bus.deliver("score", {"account": store.account, "image": item["id"], "model": scorer})
 
 

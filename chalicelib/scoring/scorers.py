@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import aws, ids
+from chalicelib import ids
 from chalicelib.errors import Conflict, NotFound, Unavailable
 from chalicelib.scoring import catalog
-from chalicelib.settings import settings
 from chalicelib.store import AccountStore, Item
+from chalicelib.training import storage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,12 +84,8 @@ def score(store: AccountStore, scorer: str, vectors: NDArray[Any]) -> list[Score
             raise NotFound("There is no such model.", field="model")
         return load_model(model).score(vectors)
     row = _released(store, model, version)
-    loaded = _loaded(artifact_key(store.account, model, version), row["sha256"])
+    loaded = _loaded(storage.folder(store.account, model, version) + storage.MODEL, row["sha256"])
     return loaded.score(vectors, _predicted(model, version, vectors) if row["backend"] == "sagemaker" else None)
-
-
-def artifact_key(account: str, model: str, version: int) -> str:
-    return f"models/{account}/{model}/{version}/model.npz"
 
 
 def _released(store: AccountStore, model: str, version: int) -> Item:
@@ -123,10 +119,7 @@ def _loaded(key: str, sha256: str) -> Model:
     """A customer's model, read only when it is the one that its row names."""
     from chalicelib.scoring.model import load
 
-    try:
-        data = aws.s3().get_object(Bucket=settings().media_bucket, Key=key)["Body"].read()
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":  # as while the model is being deleted
-            raise Unavailable("The model cannot be read; try again.") from None
-        raise
+    data = storage.read(key)
+    if data is None:  # as while the model is being deleted
+        raise Unavailable("The model cannot be read; try again.")
     return load(data, sha256)

@@ -64,6 +64,18 @@ def test_unknown_images_and_models_are_not_found(member, scored):
     assert (model.status_code, model.json()["error"]["field"]) == (404, "model")
 
 
+def test_a_model_without_a_version_conflicts_and_another_accounts_is_not_found(member, new_caller, scored, photo_bytes):
+    posts = [{"image": image, "engagement": count} for count, image in enumerate(scored)]
+    source = {"type": "posts", "items": posts}
+    model = member("POST", "/models", {"name": "a few", "source": source}).json()["id"]
+    photo = {"data": photo_bytes[0], "headers": {"Content-Type": "image/jpeg"}}
+    for caller, status in ((member, 409), (new_caller(), 404)):
+        ranking = caller("POST", "/rankings", {"images": scored[:2], "model": model})
+        score = caller("POST", f"/score?model={model}", **photo)
+        for answer in (ranking, score):
+            assert (answer.status_code, answer.json()["error"]["field"]) == (status, "model")
+
+
 def test_rankings_are_listed_and_deleted_without_their_images(member, scored):
     identifier = member("POST", "/rankings", {"images": scored[:2]}).json()["id"]
     assert identifier in {item["id"] for item in member("GET", "/rankings?limit=200").json()["items"]}

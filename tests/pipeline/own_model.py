@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from chalicelib import aws, contract, ids, ranking
+from chalicelib import contract, ids, ranking
 from chalicelib.images import record, slots
 from chalicelib.scoring import scorers, worker
 from chalicelib.scoring.model import Model, general
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore, ConditionFailed
+from chalicelib.training import storage
+from tests.pipeline.inprocess import Emulator
 from tests.pipeline.world import Killed, Message, World
 
 COMPONENTS, SUPPORTS = 4, 12
@@ -51,13 +53,16 @@ def new_model(store: AccountStore, now: float) -> str:
 def release(store: AccountStore, model: str, version: int, *, trained_as: int | None = None, **row: Any) -> str:
     """Put a version in the place of the one before; its scorer. trained_as: another's artifact, as after a rollback."""
     data = artifact(version if trained_as is None else trained_as)
-    key = f"models/{store.account}/{model}/{version}/model.npz"
-    aws.s3().put_object(Bucket=settings().media_bucket, Key=key, Body=data)
+    storage.write(artifact_key(store, model, version), data)
     version_row = {"number": version, "state": "ready", "backend": "inline", "sha256": hashlib.sha256(data).hexdigest()}
     store.put("model", model, {**version_row, **row}, sk=f"version#{version:06d}")
     scorer = scorers.name(model, version)
     store.put("models", "", {"scorers": scorers.live_all(store) | {model: scorer}}, sk="live")
     return scorer
+
+
+def artifact_key(store: AccountStore, model: str, version: int) -> str:
+    return storage.folder(store.account, model, version) + storage.MODEL
 
 
 def delete(store: AccountStore, model: str) -> None:
@@ -120,6 +125,10 @@ def records(world, image):
 
 class PatientWorld(World):
     """Queues that bring a message as often as it takes: nothing is lost, however often its worker dies."""
+
+    def __init__(self, emulator: Emulator, seed: int):
+        super().__init__(emulator, seed)
+        self.reach = 20
 
     def handle(self, message: Message) -> bool:
         try:

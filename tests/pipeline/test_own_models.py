@@ -20,6 +20,7 @@ from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 from tests.pipeline.own_model import (
     artifact,
+    artifact_key,
     expected,
     kept,
     new_model,
@@ -251,7 +252,7 @@ def test_a_version_that_is_not_released_never_scores(world, store, model, small_
 
 def test_a_missing_artifact_may_come_back(world, store, model, small_photos):
     scorer = release(store, model, 1)
-    key = f"models/{store.account}/{model}/1/model.npz"
+    key = artifact_key(store, model, 1)
     world.client("s3").delete_object(Bucket=settings().media_bucket, Key=key)
     [image] = upload(world, store, small_photos[:1])
     with pytest.raises(Unavailable):
