@@ -1,37 +1,26 @@
 """Messages onto the tracking queue, by a signed request of our own: boto3 takes three times the processor time.
 
-The signature is botocore's and the connection http.client's, kept alive between requests. `ask` is the one way out,
-so it is what tests replace at the edge of AWS.
-
 Whatever is unsure is sent again: a message that comes twice is counted once.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from chalicelib import aws, bus, log
+from chalicelib import aws, bus, lean, log
 from chalicelib.errors import TooManyRequests, Unavailable
-
-if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
 
 QUEUE = "tracking"
 BATCH_MESSAGES = 10  # the limit of SQS
 BATCH_BYTES = 256 * 1024  # a quarter of what SQS takes in one call
 BILLED_BYTES = 64 * 1024  # each such part of a call is a request on the bill
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 5.0  # three tries stay below the 29 s of API Gateway
 PAUSES = (0.05, 0.2)  # seconds before the second and the third try
 THROTTLES = frozenset({"ThrottlingException", "RequestThrottled", "OverLimit", "KmsThrottled"})
 # SQS refuses these two; in JSON they can be written as escapes.
 ESCAPES = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
-
-idle: list[HTTPConnection] = []
 
 
 class Refused(Exception):
@@ -124,10 +113,12 @@ def _md5(text: str) -> str:
 
 def ask(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """One request of SQS's JSON protocol; its answer, or Refused."""
-    endpoint = aws.sqs().meta.endpoint_url
     body = msgspec.json.encode(request)
     headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
-    status, data = _post(endpoint, aws.signed("sqs", f"{endpoint}/", headers, body), body)
+    try:
+        status, data = lean.post("sqs", aws.sqs().meta.endpoint_url, headers, body)
+    except lean.Unanswered as error:
+        raise Refused(error.code, again=True) from error
     try:
         answer = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -136,87 +127,3 @@ def ask(operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return answer
     code = str(answer.get("__type", status)).rpartition("#")[2]
     raise Refused(code, again=status >= 500 or status in (200, 429) or code in THROTTLES)
-
-
-def _post(endpoint: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    """Status and body; Refused when nobody answers. After a failure no connection is trusted any more."""
-    from http.client import HTTPException
-
-    connection = None
-    try:
-        connection = _connection(endpoint)
-        # HTTPConnection.request would send head and body apart: two system calls, and the other side wakes twice.
-        connection.send(_head(endpoint, headers, len(body)) + body)
-        response, data = _answer(connection)
-    except (OSError, HTTPException) as error:
-        for each in ([connection] if connection else []) + _take_idle():
-            each.close()
-        raise Refused(type(error).__name__, again=True) from error
-    if response.will_close:
-        connection.close()
-    else:
-        idle.append(connection)
-    return response.status, data
-
-
-def _answer(connection: HTTPConnection) -> tuple[HTTPResponse, bytes]:
-    from http.client import HTTPResponse
-
-    with closing(HTTPResponse(connection.sock, method="POST")) as response:
-        response.begin()
-        return response, response.read()
-
-
-def _head(endpoint: str, headers: dict[str, str], length: int) -> bytes:
-    host = endpoint.partition("://")[2]
-    lines = [f"{name}: {value}" for name, value in {**headers, "Host": host, "Content-Length": length}.items()]
-    return "\r\n".join(("POST / HTTP/1.1", *lines, "\r\n")).encode("ascii")
-
-
-def _connection(endpoint: str) -> HTTPConnection:
-    """One that still stands, or a new one. Between freezes of a function SQS may have hung up."""
-    from urllib.parse import urlsplit
-
-    address = urlsplit(endpoint)
-    for kept in iter(_take, None):
-        if (kept.host, kept.port) == (address.hostname, address.port or kept.default_port) and _stands(kept):
-            return kept
-        kept.close()
-    return _connect(address.scheme, address.hostname or "", address.port)
-
-
-def _take() -> HTTPConnection | None:
-    """Lists hand out in one step, so no two threads share a connection."""
-    try:
-        return idle.pop()
-    except IndexError:
-        return None
-
-
-def _take_idle() -> list[HTTPConnection]:
-    return list(iter(_take, None))
-
-
-def _stands(connection: HTTPConnection) -> bool:
-    """Nobody sends unasked: what can be read from an idle connection is its end."""
-    import select
-
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _connect(scheme: str, host: str, port: int | None) -> HTTPConnection:
-    import os
-    import ssl
-    from http.client import HTTPConnection, HTTPSConnection
-
-    made: HTTPConnection
-    if scheme == "https":
-        trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
-        made = HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=trusted)
-    else:
-        made = HTTPConnection(host, port, timeout=CONNECT_SECONDS)
-    made.connect()
-    made.sock.settimeout(READ_SECONDS)
-    return made

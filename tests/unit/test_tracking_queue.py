@@ -16,7 +16,7 @@ import boto3
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
 
-from chalicelib import aws, bus, log
+from chalicelib import aws, bus, lean, log
 from chalicelib.errors import TooManyRequests, Unavailable
 from chalicelib.tracking import queue
 
@@ -102,8 +102,8 @@ def sqs(monkeypatch):
 
 
 def hang_up():
-    while queue.idle:
-        queue.idle.pop().close()
+    while lean.idle:
+        lean.idle.pop().close()
 
 
 def refusal(code, status=400):
@@ -229,7 +229,7 @@ def test_threads_share_no_connection(sqs):
 
 def test_a_connection_that_was_closed_meanwhile_is_not_used(sqs):
     queue.send(["a"])
-    [idle] = queue.idle
+    [idle] = lean.idle
     other, ours = socket.socketpair()
     idle.sock.close()
     idle.sock = ours
