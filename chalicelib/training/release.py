@@ -116,8 +116,7 @@ def _rest(store: AccountStore, item: Item, now: float) -> None:
 def _put_away(store: AccountStore, model: str, version: Item) -> None:
     """What the training worked on, and endpoints that nobody asks any more."""
     number = version["number"]
-    for part in (storage.WORK, storage.CHANNEL):
-        storage.clear(storage.folder(store.account, model, number) + part)
+    storage.clear_work(store.account, model, number)
     if version["state"] == "ready":
         for older in versions.every(store, model):
             if older["number"] < number and older["backend"] == "sagemaker":

@@ -81,3 +81,9 @@ def clear(prefix: str) -> None:
         objects: Any = [{"Key": each["Key"]} for each in found]
         if aws.s3().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors"):
             raise Unavailable("Not everything could be deleted; try again.")
+
+
+def clear_work(account: str, model: str, number: int) -> None:
+    """Delete what nobody needs once a training has ended."""
+    for part in (WORK, CHANNEL):
+        clear(folder(account, model, number) + part)

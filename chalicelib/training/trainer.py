@@ -105,12 +105,15 @@ def train(message: dict[str, Any], _attempt: int = 1, clock: Clock = time.time) 
 
 
 def _leave_nothing(store: AccountStore, message: dict[str, Any]) -> None:
-    """Finish a model's deletion, also what a late trainer wrote."""
-    item = store.get("model", message["model"])
+    """Put away what a late trainer wrote, and finish the deletion of a model."""
+    model, number = message["model"], message["number"]
+    item = store.get("model", model)
     if item is None or "deleting" in item:
-        removal.finish(store, message["model"])
+        removal.finish(store, model)
         if message["backend"] == "sagemaker":
-            removal.remove_endpoint(store.account, message["model"], message["number"])
+            removal.remove_endpoint(store.account, model, number)
+    elif item.get("training") != number:
+        storage.clear_work(store.account, model, number)
 
 
 def _present(store: AccountStore, model: str) -> Item:

@@ -35,33 +35,34 @@ class Posted:
 
 
 def posted(count: int, seed: int = 0) -> Posted:
-    """Images that lie where the general model's training images do, and a taste that is not theirs."""
+    """Images that lie where the general model's training images do, and are liked as those are: few posts show it."""
     chance, model = np.random.default_rng(seed), general()
     places = chance.permutation(model.domain.places)[:count]
-    taste = np.random.default_rng(99).normal(size=places.shape[1])
-    appeal = places @ (taste * (np.arange(len(taste)) < 3))
     roots = model.compression.mean + places @ np.linalg.pinv(model.compression.axes)
     scale = np.where(model.scalars.scale > 0, model.scalars.scale, np.inf)
     scalars = model.scalars.mean + SPREAD * chance.normal(size=(len(places), len(scale))) / scale
     vectors = np.hstack([scalars, np.maximum(roots, 0) ** 2]).astype(np.float32)
     images = [f"{number:026d}" for number in range(1, len(places) + 1)]
-    return Posted(images, vectors, appeal / appeal.std())
+    appeal = np.array([score.value for score in model.score(vectors)])
+    return Posted(images, vectors, (appeal - appeal.mean()) / appeal.std())
 
 
 def put(store: AccountStore, found: Posted, now: float) -> None:
-    """The images in the table, ready and scored by nobody."""
-    for image, vector in zip(found.images, found.vectors, strict=True):
-        put_image(store, image, vector, now)
+    """The images in the table, ready, scored by nobody and in no list."""
+    rows = [row for each in zip(found.images, found.vectors, strict=True) for row in image_rows(*each, now)]
+    store.put_many("image", rows)
 
 
-def put_image(store: AccountStore, image: str, vector: np.ndarray, now: float, **item: Any) -> None:
+def image_rows(image: str, vector: np.ndarray, now: float, **item: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """The rows of an image that has these features. item: what is other than usual."""
     numbers = dict(zip(((each.property, each.name) for each in schema.FEATURES), vector.tolist(), strict=False))
     packed = {
         prop: record.pack(prop, {name: numbers[prop, name] for name in schema.names(prop)})
         for prop in schema.PROPERTIES
     }
     row = {"id": image, "name": image, "state": "ready", "etag": "e", "created_at": record.timestamp(now)}
-    listed = {"list_pk": store.pk("image"), "list_sk": image}
-    store.put("image", image, {**row, **packed, **listed, "attempts": 0, "scores": {}, **item})
     embedding = vector[-schema.EMBEDDING_SIZE :].astype("<f2").tobytes()
-    store.put("image", image, {"embedding": embedding}, sk=lifecycle.embedding_row("e"))
+    return [
+        (image, "image", {**row, **packed, "attempts": 0, "scores": {}, **item}),
+        (image, lifecycle.embedding_row("e"), {"embedding": embedding}),
+    ]
