@@ -25,6 +25,9 @@
 | live      | {account}/models              | live                |                         |
 | trainings | {account}/trainings/{day}     | trainings           |                         |
 | data set  | {account}/dataset/{id}        | dataset             |                         |
+| progress  | {account}/campaign/{id}       | campaign#{shard}    |                         |
+| chunk     | {account}/chunk/{chunk}       | chunk               | sweep                   |
+| row       | {account}/chunk/{chunk}       | row#{recipient}     |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
@@ -40,7 +43,7 @@ from zlib import crc32
 
 import msgspec
 
-from chalicelib import aws
+from chalicelib import aws, statements
 from chalicelib.settings import settings
 
 Item = dict[str, Any]
@@ -82,6 +85,16 @@ class Write(msgspec.Struct, frozen=True):
     values: Item = {}
     condition: str = "attribute_not_exists(pk)"
     sk: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Attributes to set and to remove, if the item is there and has the values of `where`."""
+
+    key: str
+    sk: str
+    sets: Item
+    where: Item
+    removes: tuple[str, ...] = ()
 
 
 class AccountStore(msgspec.Struct, frozen=True):
@@ -178,6 +191,19 @@ class AccountStore(msgspec.Struct, frozen=True):
         expressions |= {"ConditionExpression": write.condition, "UpdateExpression": write.update}
         return {"Update": {"TableName": settings().table, "Key": _key(pk, sk), **expressions}}
 
+    def insert_many(self, kind: str, items: list[tuple[str, str, Item]]) -> None:
+        """Write those of the (key, sort key, item) rows that are not there yet. Raises Unavailable; safe to repeat."""
+        statements.run([statements.insert({**item, "pk": self.pk(kind, key), "sk": sk}) for key, sk, item in items])
+
+    def change_many(self, kind: str, changes: list[Change]) -> list[statements.Answer]:
+        """Conditional changes of items, each for itself, in any order; see `statements.run` for lost answers."""
+        return statements.run(
+            [
+                statements.update(self.pk(kind, each.key), each.sk, each.sets, each.removes, each.where)
+                for each in changes
+            ]
+        )
+
     def delete(self, kind: str, key: str, sk: str | None = None) -> None:
         aws.dynamodb().delete_item(TableName=settings().table, Key=_key(self.pk(kind, key), sk or kind))
 
@@ -193,6 +219,15 @@ class AccountStore(msgspec.Struct, frozen=True):
         if not prefix:
             return self._query("pk = :pk", {":pk": self.pk(kind, key)})
         return self._query("pk = :pk AND begins_with(sk, :prefix)", {":pk": self.pk(kind, key), ":prefix": prefix})
+
+    def attributes(self, kind: str, key: str, prefix: str, *names: str) -> list[Item]:
+        """These attributes alone of the items of one partition whose sort key begins with `prefix`."""
+        return self._query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {":pk": self.pk(kind, key), ":prefix": prefix},
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+        )
 
     def between(self, kind: str, key: str, first: str, last: str) -> list[Item]:
         """The items of one partition whose sort keys are from `first` to `last`, both included."""
@@ -212,7 +247,7 @@ class AccountStore(msgspec.Struct, frozen=True):
         )
         return aws.from_item(answer["Items"][0]) if answer["Items"] else None
 
-    def _query(self, condition: str, values: Item) -> list[Item]:
+    def _query(self, condition: str, values: Item, **more: Any) -> list[Item]:
         pages = (
             aws.dynamodb()
             .get_paginator("query")
@@ -221,6 +256,7 @@ class AccountStore(msgspec.Struct, frozen=True):
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues=aws.to_item(values),
                 ConsistentRead=True,
+                **more,
             )
         )
         return [aws.from_item(item) for page in pages for item in page["Items"]]
