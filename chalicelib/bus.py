@@ -97,14 +97,16 @@ def publish(*events: Event) -> None:
             raise Unavailable("The event bus did not accept an event.")
 
 
-def deliver(worker: str, payload: dict[str, Any], *, use_queue: bool = True) -> None:
+def deliver(worker: str, payload: dict[str, Any], *, use_queue: bool = True, delay: int = 0) -> None:
     """Hand work to the worker of that name: through its queue, or by invoking the same function directly.
 
-    The function cannot tell the two apart. Direct is quicker for one image; the queue smooths thousands.
+    The function cannot tell the two apart. Direct is quicker for one image; the queue smooths thousands, and can keep a
+    message for `delay` seconds, at most 900.
     """
     body = msgspec.json.encode({"version": VERSION, "correlation": _correlation(), **payload}).decode()
     if use_queue:
-        aws.sqs().send_message(QueueUrl=queue_url(worker), MessageBody=body)
+        later: Any = {"DelaySeconds": delay} if delay else {}
+        aws.sqs().send_message(QueueUrl=queue_url(worker), MessageBody=body, **later)
         return
     record = {"messageId": ids.new_id(), "receiptHandle": "", "body": body, "attributes": {}}
     aws.lambda_().invoke(
