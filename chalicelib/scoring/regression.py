@@ -84,6 +84,17 @@ def joined(components: Array, scalars: Array, component_scale: Array, scalar_sca
     return np.hstack([components * component_scale, scalars * scalar_scale])
 
 
+def gaussian(x: Array, support: Array, widths: Array | float) -> Array:
+    """x: (n, p), support: (s, p), widths: (s,) or one for all. Returns exp(-width |support - x|^2), (n, s)."""
+    import numpy as np
+
+    exponents = (2 * x) @ support.T
+    exponents -= (x**2).sum(1)[:, None] + (support**2).sum(1)
+    np.minimum(exponents, 0, out=exponents)
+    exponents *= widths
+    return np.exp(exponents, out=exponents)
+
+
 @dataclass(frozen=True)
 class KernelMachine:
     """sum of weight x exp(-width |support - x|^2) + intercept, over the support vectors.
@@ -105,13 +116,7 @@ class KernelMachine:
 
     def at(self, x: Array) -> Array:
         """x: (n, k + m) as `join` makes it. Returns (n,) predicted labels."""
-        import numpy as np
-
-        squares = (x**2).sum(1)[:, None] + (self.support**2).sum(1) - 2 * x @ self.support.T
-        exponents = np.maximum(squares, 0)
-        if self.widths is not None:
-            exponents *= self.widths
-        return np.asarray(np.exp(-exponents) @ self.weights + self.intercept)
+        return gaussian(x, self.support, 1.0 if self.widths is None else self.widths) @ self.weights + self.intercept
 
     def join(self, components: Array, scalars: Array) -> Array:
         return joined(components, scalars, self.component_scale, self.scalar_scale)

@@ -113,8 +113,10 @@ class Shrunk(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, inputs: Array, targets: Array, sample_weight: Array | None = None) -> Shrunk:
         """inputs: (n, k + m), rounded to the single precision in which an artifact keeps them. The others: (n,)."""
-        rows = inputs.astype(np.float32).astype(np.float64)
-        self.center_, self.factor_ = _standard(self.prior, rows, self.recipe.prior_weight)
+        rows = single(inputs)
+        self.center_, self.factor_ = 0.0, 0.0
+        if self.prior is not None and self.recipe.prior_weight > 0:
+            self.center_, self.factor_ = standard(self.prior.at(rows), self.recipe.prior_weight)
         self.own_ = _own(self.recipe, len(rows))
         weights = {f"{self.own_.steps[-1][0]}__sample_weight": sample_weight}
         self.own_.fit(rows, targets - self._of_prior(rows), **weights)
@@ -129,22 +131,26 @@ class Shrunk(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self.factor_ * (self.prior.at(inputs) - self.center_)
 
 
-def _standard(prior: KernelMachine | None, inputs: Array, weight: float) -> tuple[float, float]:
-    """Mean of the prior's predictions, and what to multiply them by so that their deviation is `weight`."""
-    if prior is None or weight == 0:
-        return 0.0, 0.0
-    predictions = prior.at(inputs)
+def single(inputs: Array) -> Array:
+    return inputs.astype(np.float32).astype(np.float64)
+
+
+def standard(predictions: Array, weight: float) -> tuple[float, float]:
+    """Mean of a prior's predictions, (n,), and what to multiply them by so that their deviation is `weight`."""
     deviation = float(predictions.std())
     return float(predictions.mean()), weight / deviation if deviation > 1e-9 else 0.0
 
 
 def _own(recipe: Recipe, count: int) -> Pipeline:
     if recipe.estimator == "svr":
-        svr = SVR(C=recipe.penalty, gamma=recipe.width, epsilon=recipe.epsilon, tol=TOLERANCE, cache_size=CACHE_MB)
-        return Pipeline([("svr", svr)])
+        return Pipeline([("svr", support_machine(recipe, kernel="rbf", gamma=recipe.width))])
     points = min(recipe.points, count)
     landmarks = Nystroem(gamma=recipe.width, n_components=points, random_state=recipe.seed)
     return Pipeline([("map", landmarks), ("ridge", Ridge(alpha=1 / recipe.penalty))])
+
+
+def support_machine(recipe: Recipe, **kernel: Any) -> SVR:
+    return SVR(C=recipe.penalty, epsilon=recipe.epsilon, tol=TOLERANCE, cache_size=CACHE_MB, **kernel)
 
 
 def pipeline(space: Space, recipe: Recipe, prior: KernelMachine | None) -> Pipeline:
