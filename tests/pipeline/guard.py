@@ -182,6 +182,9 @@ def needs(service: str, method: str, arguments: tuple[Any, ...], request: dict[s
 
 
 def _table_needs(method: str, request: dict[str, Any]) -> list[Need]:
+    if method == "transact_write_items":
+        actions = [next(iter(write.items())) for write in request["TransactItems"]]
+        return [Need(f"dynamodb:{kind}Item", _of("dynamodb", f"table/{write['TableName']}")) for kind, write in actions]
     action = "dynamodb:Query" if method == "paginate" else f"dynamodb:{_camel(method)}"
     tables = [request["TableName"]] if "TableName" in request else list(request["RequestItems"])
     index = f"/index/{request['IndexName']}" if "IndexName" in request else ""

@@ -1,8 +1,9 @@
-"""Customers' models against duplicates, reordering and death: one version is live, each end is told, nothing is left."""
+"""Customers' models under duplicates, reordering and death: one version is live, each end told, nothing left over."""
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -12,7 +13,7 @@ from chalicelib import contract
 from chalicelib.scoring import scorers
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
-from chalicelib.training import customer, models, retraining, storage, trainer, versions
+from chalicelib.training import customer, models, storage, trainer, versions
 from tests.pipeline.posted import posted, put
 from tests.pipeline.world import Killed
 
@@ -250,10 +251,8 @@ def test_a_deletion_that_dies_at_any_request_is_finished(make_world):
         model = create(world, store)
         world.drain()
         world.kill_at(call)
-        try:
+        with suppress(Killed):
             models.delete(store, model, world.now)
-        except Killed:
-            pass
         world.emulator.on_call = lambda *_: None
         killed = world.kills > 0
         settle(world)

@@ -14,10 +14,13 @@ from chalicelib import accounts, auth, aws, contract, ranking
 from chalicelib.delivery import keys, links, making, presets, serve
 from chalicelib.errors import NotFound
 from chalicelib.images import gallery, lifecycle, record, removal, slots, sweep
+from chalicelib.scoring import rescoring, worker
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 from chalicelib.tracking import best, collect, consume, limit, quarantine, queue, rollup, stats
+from tests.pipeline import own_model
 from tests.pipeline.guard import Guard, Guarded, Need, for_lambda, grants, policy_files, statements
+from tests.pipeline.learning import learn
 from tests.pipeline.world import Message, World
 
 ACCOUNT = "a234567abcdefghij"
@@ -39,9 +42,9 @@ class GuardedWorld(World):
         self.put(key, data)
         self.bag.messages += [Message("uploaded", {"key": key})] * told
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes, bucket: str | None = None) -> None:
         """An object that somebody else wrote."""
-        super().client("s3").put_object(Bucket=settings().media_bucket, Key=key, Body=data)
+        super().client("s3").put_object(Bucket=bucket or settings().media_bucket, Key=key, Body=data)
 
     def handle(self, message: Message) -> bool:
         with self.guard.running(message.kind):
@@ -228,6 +231,28 @@ def delete_in_a_sweep(world, photo):
         world.look(slots.SLOT_SECONDS + slots.GRACE_SECONDS + 60)
 
 
+def score_by_own_models(world, mine, images, monkeypatch):
+    """A ranking by a model, a version that overtakes it, and the model's end while it scores."""
+    monkeypatch.setattr(rescoring, "PAGE", 2)
+    model = own_model.new_model(mine, world.now)
+    first = own_model.release(mine, model, 1)
+    made = ranking.create(mine, contract.NewRanking(images=images, model=model), world.now).id
+    world.drain()
+    own_model.release(mine, model, 2)
+    with world.guard.running("plan_rescoring"):
+        rescoring.start(ACCOUNT, model)
+    world.bag.messages.append(Message("score", {"account": ACCOUNT, "image": images[0], "model": first}))
+    world.drain()
+    with world.guard.running("plan_scores"):
+        worker.plan(ACCOUNT, images[0])
+    mine.put("models", "", {"scorers": {}}, sk="live")
+    world.drain()
+    rescoring.start(ACCOUNT, model)
+    world.drain()
+    mine.delete_partition("model", model)
+    ranking.delete(mine, made)
+
+
 @pytest.mark.usefixtures("remembered")
 def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_photos, monkeypatch):
     mine = AccountStore(ACCOUNT)
@@ -240,6 +265,8 @@ def test_each_role_may_do_what_its_functions_do_and_nothing_else(world, small_ph
     delete_in_a_sweep(world, small_photos[0])
     deliver_variants(world, mine, images[1], small_photos[0])
     track(world, mine, images[1], monkeypatch)
+    score_by_own_models(world, mine, images[1:], monkeypatch)
+    learn(world, mine, images[2], monkeypatch)
     removal.delete(mine, images[1])
     assert world.guard.denied == []
     assert needless(world.guard) == {}
