@@ -2,12 +2,13 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check rank package e2e deploy destroy cost train-general bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking features-doc vendor-web clean
+.PHONY: help run test test-browser check rank package e2e deploy destroy cost train-general train-market train-markets bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking features-doc vendor-web clean
 
 PY := .venv/bin/python
 BENCHES := imports features scoring pipeline resize tracking
 PHOTOS ?=
 STAGE ?= dev
+MARKET ?=
 ARGS ?=
 export PROOFSHEET_DATA ?= ../shared/data
 # One BLAS thread: images are processed side by side, and more threads only get into each other's way.
@@ -70,6 +71,13 @@ cost: .venv/ready ## dollars per 1,000 photos and for an idle month, from a meas
 
 train-general: .venv/ready ## train the general-appeal model from the rated photos
 	$(PY) -m tools.train_general
+
+train-market: .venv/ready ## train a market model: make train-market MARKET=animals (of tools/markets.json)
+	@test -n "$(MARKET)" || { echo "Which one? make train-market MARKET=animals" >&2; exit 2; }
+	$(PY) -m tools.train_market $(MARKET) $(ARGS)
+
+train-markets: .venv/ready ## train every market model of tools/markets.json
+	$(PY) -m tools.train_market $(ARGS)
 
 features-doc: .venv/ready ## write docs/features.md anew
 	$(PY) -m tools.document_features
