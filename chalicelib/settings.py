@@ -16,6 +16,10 @@
 | PROOFSHEET_NOTICES_TOPIC    | ARN of the topic of in-app notices           | none                             |
 | PROOFSHEET_SAGEMAKER_ROLE   | ARN of the role of training and endpoints    | none: models are served inline   |
 | PROOFSHEET_SAGEMAKER_IMAGE  | address of AWS's scikit-learn container      | none: models are served inline   |
+| PROOFSHEET_SMS_PER_SECOND   | text messages of all workers together        | 20                               |
+| PROOFSHEET_SMS_WORKERS      | the workers that share it                    | 2                                |
+| PROOFSHEET_PUSH_PER_SECOND  | pushes of all workers together               | 1000                             |
+| PROOFSHEET_PUSH_WORKERS     | the workers that share it                    | 10                               |
 | AWS_DEFAULT_REGION          | region (Lambda sets AWS_REGION)              | us-east-1                        |
 | AWS_ENDPOINT_URL            | the local cloud instead of AWS (boto3's own) | AWS                              |
 """
@@ -51,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True):
     notices_topic: str
     sagemaker_role: str
     sagemaker_image: str
+    sms_per_second: float
+    sms_workers: int
+    push_per_second: float
+    push_workers: int
     endpoint: str | None
 
     @property
@@ -90,5 +98,9 @@ def settings() -> Settings:
         notices_topic=env.get("PROOFSHEET_NOTICES_TOPIC", ""),
         sagemaker_role=env.get("PROOFSHEET_SAGEMAKER_ROLE", ""),
         sagemaker_image=env.get("PROOFSHEET_SAGEMAKER_IMAGE", ""),
+        sms_per_second=float(env.get("PROOFSHEET_SMS_PER_SECOND", "20")),
+        sms_workers=int(env.get("PROOFSHEET_SMS_WORKERS", "2")),
+        push_per_second=float(env.get("PROOFSHEET_PUSH_PER_SECOND", "1000")),
+        push_workers=int(env.get("PROOFSHEET_PUSH_WORKERS", "10")),
         endpoint=env.get("AWS_ENDPOINT_URL"),
     )
