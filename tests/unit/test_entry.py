@@ -24,7 +24,7 @@ SHIPPED = {f"chalicelib.{path.removesuffix('.py').replace('/', '.')}" for path i
 
 def tree(path: str) -> ast.Module:
     # As the oldest container that may get it would read it.
-    return ast.parse((PACKAGE / path).read_text(), feature_version=(3, 9))
+    return ast.parse((PACKAGE / path).read_text(), feature_version=(3, 8))
 
 
 def imported(nodes: list[ast.stmt]) -> set[str]:
