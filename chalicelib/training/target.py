@@ -27,8 +27,9 @@ TREND_POSTS = 15
 FIRST_POSTS = 5  # a median of fewer is worse than one that looks ahead
 MIN_POSTS = 20  # below, nothing can be said of metadata
 BLOCKS = 5
-PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
-EXTREME = 0.025  # of the levels at each end are drawn in before anything is estimated
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
+EXTREME = 0.025  # at most this share of the levels at each end is drawn in before anything is estimated,
+FENCE = 3.0  # and only what is as many quartile distances beyond the quartiles (Tukey 1977: "far out")
 SMALLEST_UNIT = 1e-15
 DECIMALS = 9  # beyond, a difference is rounding and must not decide a rank
 
@@ -122,7 +123,12 @@ def without(values: Array, predicted: Array) -> Array:
 
 
 def drawn_in(values: Array) -> Array:
-    """Winsorised: one post in a thousand that went around the world must not decide what Mondays are worth."""
+    """Winsorised: one post in a thousand that went around the world must not decide what Mondays are worth.
+
+    What is merely high or low stays: drawn in, it would keep a part of what metadata explains, for the pixels to find.
+    """
     import numpy as np
 
-    return np.clip(values, *np.quantile(values, [EXTREME, 1 - EXTREME]))
+    low, lower, upper, high = np.quantile(values, [EXTREME, 0.25, 0.75, 1 - EXTREME])
+    beyond = FENCE * (upper - lower)
+    return np.clip(values, min(low, lower - beyond), max(high, upper + beyond))
