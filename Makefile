@@ -27,9 +27,9 @@ help: ## this list
 run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a demo ranking; Ctrl-C ends it
 	@exec $(PY) -m localcloud.run --demo
 
-test: .venv/ready ## the whole test suite
+test: .venv/ready ## the whole test suite, in two processes: make test [ARGS="-n 0 -k name"]
 	-@$(PY) -m tools.browser_ready
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 $(ARGS)
 
 test-browser: .venv/ready ## the tests in a real browser alone
 	-@$(PY) -m tools.browser_ready

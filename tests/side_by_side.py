@@ -1,0 +1,36 @@
+"""How `make test` shares the tests among its processes (`pytest -n 2`): what shares something expensive stays together.
+
+A file's tests run in one process, in their order. So do those of a folder that start one cloud, one emulator or one
+template. Portions of random schedules share nothing, so they go wherever a process is free. Whoever runs pytest without
+`-n` has all of it in one process.
+"""
+
+from __future__ import annotations
+
+import re
+
+from xdist.scheduler import LoadFileScheduling
+
+# By the beginnings of their paths.
+TOGETHER = {
+    "tests/http/": "the API",
+    "tests/clients/": "the API",
+    "tests/browser/test_track_end_to_end.py": "the API",
+    "tests/localcloud/": "the sample app",
+    "tests/deployed/": "an emulator for deployments",
+    "tests/package/": "the template",
+}
+PORTION = re.compile(r"::test_\w*_random_schedules_\w*\[\d+\]$")
+
+
+def shared(test: str) -> str:
+    """What the tests of one process have in common. test: its node id."""
+    if PORTION.search(test):
+        return test
+    file = test.split("::")[0]
+    return next((what for beginning, what in TOGETHER.items() if test.startswith(beginning)), file)
+
+
+class SideBySide(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return shared(nodeid)
