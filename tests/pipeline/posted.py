@@ -34,8 +34,11 @@ class Posted:
         return [{"image": image, "engagement": like, "posted_at": moment} for image, like, moment in rows]
 
 
-def posted(count: int, seed: int = 0) -> Posted:
-    """Images that lie where the general model's training images do, and are liked as those are: few posts show it."""
+def posted(count: int, *, seed: int = 0, peculiar: bool = False) -> Posted:
+    """Images that lie where the general model's training images do.
+
+    They are liked as those are, which few posts show; or, where the taste is peculiar, for something else.
+    """
     chance, model = np.random.default_rng(seed), general()
     places = chance.permutation(model.domain.places)[:count]
     roots = model.compression.mean + places @ np.linalg.pinv(model.compression.axes)
@@ -43,7 +46,7 @@ def posted(count: int, seed: int = 0) -> Posted:
     scalars = model.scalars.mean + SPREAD * chance.normal(size=(len(places), len(scale))) / scale
     vectors = np.hstack([scalars, np.maximum(roots, 0) ** 2]).astype(np.float32)
     images = [f"{number:026d}" for number in range(1, len(places) + 1)]
-    appeal = np.array([score.value for score in model.score(vectors)])
+    appeal = places[:, 0] - places[:, 1] if peculiar else np.array([score.value for score in model.score(vectors)])
     return Posted(images, vectors, (appeal - appeal.mean()) / appeal.std())
 
 
