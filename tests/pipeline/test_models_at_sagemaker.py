@@ -1,0 +1,107 @@
+"""Models whose home is SageMaker: released when their endpoint serves, replaced without a gap, deleted with it."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import pytest
+
+from chalicelib import contract
+from chalicelib.scoring import endpoint, scorers
+from chalicelib.settings import settings
+from chalicelib.store import AccountStore
+from chalicelib.training import models, release, sagemaker, trainer, versions
+from tests.pipeline.posted import posted, put
+
+NOW = 1_750_000_000.0
+POSTS = posted(42)
+ITEMS = msgspec.convert(POSTS.items(NOW), list[contract.NewPost])
+
+
+@pytest.fixture(autouse=True)
+def stage(world, monkeypatch):
+    """A stage that may use SageMaker."""
+    monkeypatch.setenv("PROOFSHEET_SAGEMAKER_ROLE", "arn:aws:iam::000000000000:role/proofsheet-local-sagemaker")
+    monkeypatch.setenv("PROOFSHEET_SAGEMAKER_IMAGE", "scikit-learn")
+    monkeypatch.setattr(endpoint, "PAUSES", (0.0, 0.0))
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def create(world, store):
+    put(store, POSTS, NOW)
+    request = contract.NewModel(name="mine", source=contract.Posts(ITEMS[:30]), backend="sagemaker")
+    model = models.create(store, request, world.now).id
+    world.drain()
+    return model
+
+
+def finish(world, store, model):
+    """Let the sweeper come back until the training has ended; what callers saw meanwhile."""
+    deadline, steps = time.monotonic() + 150, set()  # on a busy machine
+    while (seen := models.view(store, model)).progress is not None:
+        assert time.monotonic() < deadline, "the training does not end"
+        steps.add(seen.progress.step)
+        time.sleep(0.2)
+        world.sweep(trainer.AGAIN_SECONDS + 60)
+    return steps
+
+
+def endpoints(world, model):
+    return {
+        number for number in (1, 2, 3) if sagemaker.endpoint_name(model, number) in world.emulator.app.state["Endpoint"]
+    }
+
+
+def value(store, model, number):
+    return scorers.score(store, scorers.name(model, number), POSTS.vectors[:3])[0].value
+
+
+def test_an_endpoint_serves_is_replaced_without_a_gap_and_goes_with_its_model(world, monkeypatch):
+    store = AccountStore("s000000000000001")
+    model = create(world, store)
+    assert finish(world, store, model) == {"sagemaker"}
+    assert (models.view(store, model).backend, endpoints(world, model)) == ("sagemaker", {1})
+    served = value(store, model, 1)
+    serving = []
+    end = release.end
+    monkeypatch.setattr(release, "end", lambda *ending: (serving.append(endpoints(world, model)), end(*ending)))
+    models.train(store, model, contract.NewTraining(contract.Posts(ITEMS[30:])), world.now)
+    world.drain()
+    finish(world, store, model)
+    world.drain()
+    assert (models.view(store, model).version, serving, endpoints(world, model)) == (2, [{1, 2}], {2})
+    # Who has pinned the first version is served by its arrays, which say the same.
+    assert [version["backend"] for version in versions.every(store, model)] == ["inline", "sagemaker"]
+    assert value(store, model, 1) == pytest.approx(served, abs=1e-6)
+    models.roll_back(store, model, world.now)
+    world.drain()
+    assert (models.view(store, model).backend, endpoints(world, model)) == ("inline", set())
+    models.delete(store, model, world.now)
+    assert store.partition("model", model) == []
+
+
+def test_a_model_deleted_while_sagemaker_trains_leaves_no_endpoint(world):
+    store = AccountStore("s000000000000002")
+    model = create(world, store)
+    [waiting] = [models.view(store, model).progress]
+    models.delete(store, model, world.now)
+    for _ in range(3):
+        world.sweep(trainer.AGAIN_SECONDS + 60)
+    assert waiting.step == "sagemaker"
+    assert endpoints(world, model) == set()
+    assert store.partition("model", model) == []
+
+
+def test_a_training_that_sagemaker_refuses_fails_with_its_words(world, monkeypatch):
+    store = AccountStore("s000000000000003")
+
+    def refused(*_where):
+        raise sagemaker.TrainingFailed("The training job ended as Failed: no room.")
+
+    monkeypatch.setattr(sagemaker, "advance", refused)
+    seen = models.view(store, create(world, store))
+    assert (seen.state, seen.version, seen.reason) == ("failed", None, "The training job ended as Failed: no room.")
