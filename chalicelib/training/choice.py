@@ -1,12 +1,12 @@
 """How to fit a customer's model, chosen by its predictions for posts that came later.
 
-Time runs forward only. The posts are cut into blocks, each predicted by a model of all posts before it; what is chosen
-for a block is chosen on the blocks before. So the same predictions choose and, by the rules chosen without them, test.
-Dawid, "Present position and potential developments: the prequential approach", 1984.
+Time runs forward only. The posts are cut into blocks, each predicted by models of all posts before it. A block is
+predicted by the recipe that the blocks before it have chosen, so that it tests what it had no part in; then it takes
+part in the next choice. Dawid, "Present position and potential developments: the prequential approach", 1984.
 
-A recipe is judged by how its order of a block's posts agrees with the truth. The default stays unless another is better
-by more than one standard error (Breiman et al., "Classification and Regression Trees", 1984): with few posts, the best
-of many is mostly luck.
+A recipe is judged by how its order of a block's posts agrees with the truth. With few posts the best of many is mostly
+luck: the default stays unless another is better by more than one standard error (Breiman et al., "Classification and
+Regression Trees", 1984) even with a few more posts that speak for neither.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ FIRST = 8  # posts before the first block
 SHARE = 8  # or one in so many
 GROWTH = 1.5  # each block begins after so many times the posts of the one before
 SMALLEST = 5
+DOUBT = 10  # posts
 PRIOR_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8)
 SHAPES = ((2.0, 1.0), (2.0, 0.5), (2.0, 2.0), (1.0, 1.0))  # width and penalty
 
@@ -125,6 +126,7 @@ class Choice:
         return self._better(chosen, (replace(chosen, width=width, penalty=penalty) for width, penalty in SHAPES), count)
 
     def _better(self, default: Recipe, others: Iterable[Recipe], count: int) -> Recipe:
+        """Of the others the one that the first `count` blocks prefer, if they do so clearly."""
         import numpy as np
 
         usual = self._agreement(default, count)
@@ -132,8 +134,8 @@ class Choice:
         best = max(gains, key=lambda recipe: gains[recipe].mean(), default=default)
         if best == default:
             return default
-        gain = gains[best]
-        return best if gain.mean() > np.std(gain, ddof=1) / np.sqrt(len(gain)) else default
+        gain, posts = gains[best], len(gains[best])
+        return best if gain.sum() / (posts + DOUBT) > np.std(gain, ddof=1) / np.sqrt(posts) else default
 
     def _agreement(self, recipe: Recipe, count: int) -> Array:
         """Of each post in the first blocks."""
