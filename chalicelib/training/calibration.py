@@ -45,12 +45,15 @@ def percentiles(predicted: Array, truth: Array) -> PercentileScale:
 
 
 def half_width_of(errors: Array) -> float:
-    """The error that a new one exceeds with a chance of 1 - COVERAGE: split conformal, whose quantile stands at
-    (n + 1) x COVERAGE of the n ordered errors, here between two of them rather than at the wider one.
+    """The error that a new one exceeds with a chance of 1 - COVERAGE.
+
+    Split conformal, whose quantile stands at (n + 1) x COVERAGE of the n ordered errors; here between two of them
+    rather than at the wider one, and wider by the degree of freedom that went into the regression.
     """
     import numpy as np
 
-    return float(np.quantile(errors, fit.COVERAGE, method="weibull"))
+    degree = np.sqrt(len(errors) / (len(errors) - 1))
+    return float(degree * np.quantile(errors, fit.COVERAGE, method="weibull"))
 
 
 def coverage(later: OutOfTime, targets: Array) -> float | None:
