@@ -131,7 +131,7 @@ def test_a_kept_connection_answers_without_delay(url):
             started = time.perf_counter()
             session.post(f"{url}/echo", json={})
             times.append(time.perf_counter() - started)
-    assert sorted(times)[10] < 0.03
+    assert sorted(times)[10] < 0.04
 
 
 def test_two_hundred_connections_at_once_are_all_served(observer):
