@@ -30,7 +30,7 @@
 | row       | {account}/chunk/{chunk}       | row#{recipient}     |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
-another account's items, not even by mistake. Only the sweeper reads across accounts, by an index of its own.
+another account's items, not even by mistake. Only what runs by the clock reads across accounts, by an index of its own.
 """
 
 from __future__ import annotations

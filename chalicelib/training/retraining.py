@@ -72,7 +72,7 @@ def begin(
     model = Write(
         "model",
         item["id"],
-        update=f"SET {sets}",
+        update=f"SET {sets} REMOVE #reason",
         values={**values, "seen": item["number"]},
         condition=f"#number = :seen AND {FREE}",
     )

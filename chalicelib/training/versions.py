@@ -3,7 +3,7 @@
 | state of a version | means                                                                                |
 |--------------------|--------------------------------------------------------------------------------------|
 | training           | it is waited for or worked on                                                        |
-| ready              | it scores, or did until a model's newest version went another way                    |
+| ready              | it scores                                                                            |
 | superseded         | it did score, until a later one took its place                                       |
 | not_enough_signal  | the posts do not show that it knows more than chance                                 |
 | not_better         | it learned something, but no more than the one that scores                           |

@@ -13,6 +13,7 @@ from chalicelib.images import slots
 from chalicelib.scoring import scorers
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
+from chalicelib.tracking import labels
 from chalicelib.training import customer, models, retraining, storage, trainer, uploads, versions
 from tests.pipeline.posted import image_rows, posted, put
 from tests.pipeline.world import Killed
@@ -333,7 +334,7 @@ def test_models_are_listed_in_pages(world, store):
         if page.next is None:
             break
         cursor = contract.Paging(limit=2, cursor=page.next)
-    assert listed == [*models.catalog.entries(), *reversed(made)]
+    assert listed == [*models.catalog.entries(), *sorted(made, reverse=True)]
 
 
 def test_the_row_of_a_version_outlives_its_work(world, store):
@@ -342,3 +343,28 @@ def test_the_row_of_a_version_outlives_its_work(world, store):
     [version] = versions.every(store, model)
     assert version["newest_at"] == int(NOW) - (MORE + 2) * 86_400
     assert json.loads(version["report"])["n"] == COUNT
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "enough"), [(0, 19, False), (0, 20, True), (300, 329, False), (300, 330, True)]
+)
+def test_a_schedule_waits_for_twenty_new_images_and_a_tenth(known, shown, enough):
+    assert retraining.enough_new({"seen": known}, shown) is enough
+
+
+def test_tracked_images_that_differ_by_chance_alone_teach_nothing(world, store, monkeypatch):
+    rates = [labels.Label(image, 0.1, 0.0) for image in POSTS.images]
+    monkeypatch.setattr(labels, "engagements", lambda *_where: {})
+    monkeypatch.setattr(labels, "shrink", lambda *_found: rates)
+    model = create(world, store, source={"type": "tracked"})
+    world.drain()
+    seen = models.view(store, model)
+    assert (seen.state, seen.reason) == ("not_enough_signal", trainer.NO_DIFFERENCE)
+
+
+def test_a_tracked_model_learns_from_nothing_else(world, store):
+    model = create(world, store, source={"type": "tracked"})
+    world.drain()
+    with pytest.raises(Unprocessable) as refused:
+        again(world, store, model, ITEMS[:3])
+    assert refused.value.field == "source.type"
