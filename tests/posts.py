@@ -15,12 +15,15 @@ from chalicelib.training.fit import normal_ranks
 from chalicelib.training.pipeline import Recipe, Space, expansion
 
 
-def photos(seed: int, count: int) -> np.ndarray:
-    """(count, d): scalars and embedding spread as the general model's training images are."""
+def photos(seed: int, count: int, center: float = 0.0) -> np.ndarray:
+    """(count, d): scalars and embedding spread as the general model's training images are.
+
+    center: standard deviations that the embedding lies off theirs.
+    """
     chance, scalars, compression = np.random.default_rng(seed), general().scalars, general().compression
     spread = np.where(scalars.scale > 0, 1 / np.where(scalars.scale > 0, scalars.scale, 1), 0)
     columns = scalars.mean + chance.normal(size=(count, len(scalars.mean))) * spread
-    components = chance.normal(size=(count, compression.axes.shape[1]))
+    components = chance.normal(center, size=(count, compression.axes.shape[1]))
     roots = compression.mean + components @ np.linalg.pinv(compression.axes)
     return np.hstack([columns, np.maximum(roots, 0) ** 2]).astype(np.float32)
 
