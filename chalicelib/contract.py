@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from chalicelib.features.schema import PROPERTIES
 from chalicelib.images.limits import MAX_BYTES
+from chalicelib.push.game import Rules as Rules
 
 MAX_SCORE_BYTES = 4 * 1024 * 1024
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff")
@@ -564,3 +565,176 @@ class BestQuery(Request):
     ops: OperationList = ""
     format: Format = "auto"
     visitor: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+
+
+# Push: the game
+
+
+class StandingsQuery(Request):
+    """around: a recipient, in the middle of the answer; not with a cursor."""
+
+    limit: Limit = 50
+    cursor: Cursor | UnsetType = UNSET
+    around: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+
+
+class Standing(Answer):
+    """rank: from 1; who has as many points has the same. movement: places climbed since the snapshot before, below zero
+    fallen; null for who had no rank in it."""
+
+    recipient: str
+    points: int
+    rank: int
+    level: str | None
+    badges: list[str]
+    movement: int | None
+
+
+class Standings(Answer):
+    """One snapshot, best first; the next pages are of the same. counted_until: the last day whose events it has, as far
+    as they had arrived. season: null without seasons. All is null until the first snapshot is made."""
+
+    items: list[Standing]
+    next: str | None
+    total: int = 0
+    snapshot: str | None = None
+    computed_at: str | None = None
+    counted_until: str | None = None
+    season: str | None = None
+
+
+class StandingsAccepted(Answer):
+    """snapshot: what `GET /standings` will answer, unless a newer one is quicker."""
+
+    snapshot: str
+    state: Literal["computing"] = "computing"
+
+
+# Push: recipients
+
+MAX_IMPORT_BYTES = 300 * 1000 * 1000
+MAX_DEVICES = 5
+MAX_ATTRIBUTE_BYTES = 4096
+RecipientId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.@:+|=~\-]{1,100}$")]
+Channel = Literal["sms", "push"]
+Reading = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class NewDevice(Request):
+    """token: what Apple or Google gave to the app on this phone. It is the device of whoever brought it last."""
+
+    platform: Literal["APNS", "APNS_SANDBOX", "GCM"]
+    token: Annotated[str, Meta(min_length=1, max_length=2100)]
+
+
+class QuietHours(Request, rename={"start": "from", "end": "to"}):
+    """Clock readings where the recipient is, as 22:00 to 07:00; they take effect together with a time zone."""
+
+    start: Reading
+    end: Reading
+
+
+class NewRecipient(Request):
+    """Takes the place of all that was known of this id: what is left out is gone.
+
+    id: the `userId` of tracked events. phone: with + and country code.
+    attributes: for templates and audiences; texts, numbers, true, false, lists of them and objects, 4 KB as JSON.
+    """
+
+    id: RecipientId
+    phone: Annotated[str, Meta(max_length=50)] | None = None
+    devices: Annotated[list[NewDevice], Meta(max_length=MAX_DEVICES)] = []
+    attributes: Annotated[dict[str, Any], Meta(max_length=100)] = {}
+    timezone: Annotated[str, Meta(max_length=60)] | None = None
+    quiet_hours: QuietHours | None = None
+    opt_out: Annotated[list[Channel], Meta(max_length=10)] = []
+
+
+class NewRecipients(Request):
+    """items: of `NewRecipient`; each is checked for itself, so that a bad one does not keep the others out."""
+
+    items: Annotated[list[Any], Meta(min_length=1, max_length=500)]
+
+
+class RecipientProblem(Answer):
+    """index: of the item in its request, from 0."""
+
+    index: int
+    id: str | None
+    field: str | None
+    reason: str
+
+
+class RecipientsStored(Answer):
+    """stored: how many of the items; all others have a problem."""
+
+    stored: int
+    problems: list[RecipientProblem]
+
+
+class DeviceView(Answer):
+    """disabled: why it takes no more messages; null while it does."""
+
+    platform: str
+    token: str
+    disabled: str | None
+
+
+class RecipientView(Answer):
+    """sms_blocked: why this number gets no text messages any more; another number clears it."""
+
+    id: str
+    phone: str | None
+    devices: list[DeviceView]
+    attributes: dict[str, Any]
+    timezone: str | None
+    quiet_hours: QuietHours | None
+    opt_out: list[Channel]
+    sms_blocked: str | None
+
+
+class RecipientQuery(Request):
+    limit: Limit = 50
+    cursor: Annotated[str, Meta(pattern=r"^([0-2][0-9]|3[01])[0-9A-Za-z_.@:+|=~\-]{0,100}$")] | UnsetType = UNSET
+
+
+class Recipients(Answer):
+    items: list[RecipientView]
+    next: str | None
+
+
+class NewImport(Request):
+    """A CSV file with a header: id, phone, timezone, quiet_from, quiet_to, opt_out, apns_tokens, apns_sandbox_tokens,
+    fcm_tokens, and attributes.NAME, attributes.NAME:number or attributes.NAME:boolean.
+
+    In cells with several values a semicolon stands between them. What the file has no column for stays as it is, an
+    empty cell removes.
+    """
+
+    name: Name
+    # Checked by hand, for 413; told to the reader of the contract here.
+    size: Annotated[int, Meta(ge=1, extra_json_schema={"maximum": MAX_IMPORT_BYTES})]
+
+
+class ImportSlot(Answer):
+    id: str
+    upload: Upload
+
+
+class ImportView(Answer):
+    """rows: read so far; stored and problems add up to it. reason: why it failed.
+
+    problems_url: good for an hour; JSON lines with line, id, field and reason. The file is kept for a week.
+    """
+
+    id: str
+    name: str
+    state: Literal["awaiting_upload", "importing", "done", "failed"]
+    created_at: str
+    size: int
+    read: int
+    rows: int
+    stored: int
+    problems: int
+    problems_url: str | None
+    reason: str | None

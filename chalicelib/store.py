@@ -28,6 +28,12 @@
 | progress  | {account}/campaign/{id}       | campaign#{shard}    |                         |
 | chunk     | {account}/chunk/{chunk}       | chunk               | sweep                   |
 | row       | {account}/chunk/{chunk}       | row#{recipient}     |                         |
+| recipient | {account}/recipients/{segment} | {id}               |                         |
+| token     | {account}/token/{digest}      | token               |                         |
+| import    | {account}/import/{id}         | import              | sweep                   |
+| game      | {account}/game                | game                | sweep, as standings/{n} |
+| snapshot  | {account}/snapshot/{id}       | snapshot            |                         |
+| latest    | {account}/snapshots           | latest              |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only what runs by the clock reads across accounts, by an index of its own.
@@ -191,9 +197,11 @@ class AccountStore(msgspec.Struct, frozen=True):
         expressions |= {"ConditionExpression": write.condition, "UpdateExpression": write.update}
         return {"Update": {"TableName": settings().table, "Key": _key(pk, sk), **expressions}}
 
-    def insert_many(self, kind: str, items: list[tuple[str, str, Item]]) -> None:
+    def insert_many(self, kind: str, items: list[tuple[str, str, Item]]) -> list[statements.Answer]:
         """Write those of the (key, sort key, item) rows that are not there yet. Raises Unavailable; safe to repeat."""
-        statements.run([statements.insert({**item, "pk": self.pk(kind, key), "sk": sk}) for key, sk, item in items])
+        return statements.run(
+            [statements.insert({**item, "pk": self.pk(kind, key), "sk": sk}) for key, sk, item in items]
+        )
 
     def change_many(self, kind: str, changes: list[Change]) -> list[statements.Answer]:
         """Conditional changes of items, each for itself, in any order; see `statements.run` for lost answers."""
@@ -229,11 +237,41 @@ class AccountStore(msgspec.Struct, frozen=True):
             ExpressionAttributeNames={f"#{name}": name for name in names},
         )
 
+    def sort_keys(self, kind: str, key: str) -> list[str]:
+        """The sort keys alone of one partition's items, in order."""
+        found = self._query("pk = :pk", {":pk": self.pk(kind, key)}, ProjectionExpression="sk")
+        return [item["sk"] for item in found]
+
     def between(self, kind: str, key: str, first: str, last: str) -> list[Item]:
         """The items of one partition whose sort keys are from `first` to `last`, both included."""
         return self._query(
             "pk = :pk AND sk BETWEEN :first AND :last", {":pk": self.pk(kind, key), ":first": first, ":last": last}
         )
+
+    def stretch(self, kind: str, key: str, limit: int, *, after: str | None, to: str | None) -> list[Item]:
+        """At most `limit` items of one partition, ascending, with sort keys behind `after` and up to `to` itself."""
+        # Nothing stands between a key and itself with a zero behind it.
+        first, condition = (
+            f"{after}\0" if after else "\0",
+            "sk >= :first" if to is None else "sk BETWEEN :first AND :to",
+        )
+        if to is not None and to < first:
+            return []
+        values = {":pk": self.pk(kind, key), ":first": first, ":to": to}
+        request: Any = {
+            "TableName": settings().table,
+            "KeyConditionExpression": f"pk = :pk AND {condition}",
+            "ExpressionAttributeValues": aws.to_item(values),
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        while len(items) < limit:
+            page = aws.dynamodb().query(**request, Limit=limit - len(items))
+            items += [aws.from_item(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                break
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return items
 
     def newest(self, kind: str, key: str, prefix: str) -> Item | None:
         """The item of one partition with the greatest sort key that begins with `prefix`."""

@@ -30,6 +30,7 @@ COLD_START = {
     *(f"chalicelib.{module}" for module in ("later", "log", "settings", "store")),
     *("chalicelib.features", "chalicelib.features.schema"),
     *("chalicelib.images", "chalicelib.images.limits", "chalicelib.images.record"),
+    *("chalicelib.push", "chalicelib.push.game", "chalicelib.tracking", "chalicelib.tracking.event"),
 }
 
 
