@@ -59,31 +59,29 @@ def begin(
     Raises Conflict while a training is running, TooManyRequests over the limit.
     """
     number = item["number"] + 1
-    tracked = {"source": msgspec.json.encode(source)} if source["type"] == "tracked" else {}
-    values = {
-        "state": "queued",
-        "number": number,
-        "training": number,
-        "attempts": 0,
-        **tracked,
-        **_due(item["id"], now),
-    }
+    values = {"state": "queued", "number": number, "training": number, "attempts": 0, **_due(item["id"], now)}
+    if source["type"] == "tracked":
+        values["source"] = msgspec.json.encode(source)
+    begun = _version(item["id"], number, item["backend"], source, now, version)
+    try:
+        store.transact(_begun(item, values), begun, *([_spent(now)] if asked else []))
+    except Cancelled as cancelled:
+        if 0 in cancelled.failed:
+            raise Conflict("A training of this model is running.") from None
+        raise _limited(by_day=True, now=now) from None
+    return {**item, **values}
+
+
+def _begun(item: Item, values: Item) -> Write:
+    """The update of a model's row, if nothing has happened to it since it was looked at."""
     sets = ", ".join(f"#{name} = :{name}" for name in values)
-    model = Write(
+    return Write(
         "model",
         item["id"],
         update=f"SET {sets} REMOVE #reason",
         values={**values, "seen": item["number"]},
         condition=f"#number = :seen AND {FREE}",
     )
-    begun = _version(item["id"], number, item["backend"], source, now, version)
-    try:
-        store.transact(model, begun, *([_spent(now)] if asked else []))
-    except Cancelled as cancelled:
-        if 0 in cancelled.failed:
-            raise Conflict("A training of this model is running.") from None
-        raise _limited(by_day=True, now=now) from None
-    return {**item, **values}
 
 
 def _version(model: str, number: int, backend: str, source: Source, now: float, known: Item | None = None) -> Write:
