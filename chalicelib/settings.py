@@ -14,6 +14,9 @@
 | PROOFSHEET_USER_POOL        | Cognito user pool id                         | none: tokens are refused         |
 | PROOFSHEET_USER_POOL_CLIENT | the pool's app client id                     | none: tokens are refused         |
 | PROOFSHEET_NOTICES_TOPIC    | ARN of the topic of in-app notices           | none                             |
+| PROOFSHEET_APNS_APPLICATION | ARN of SNS's platform application for Apple  | none: its devices are refused    |
+| PROOFSHEET_APNS_SANDBOX_APPLICATION | the same for apps under development | none: its devices are refused    |
+| PROOFSHEET_FCM_APPLICATION  | ARN of SNS's platform application for Google | none: its devices are refused    |
 | PROOFSHEET_SAGEMAKER_ROLE   | ARN of the role of training and endpoints    | none: models are served inline   |
 | PROOFSHEET_SAGEMAKER_IMAGE  | address of AWS's scikit-learn container      | none: models are served inline   |
 | PROOFSHEET_SMS_PER_SECOND   | text messages of all workers together        | 20                               |
@@ -53,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True):
     user_pool: str
     user_pool_client: str
     notices_topic: str
+    apns_application: str
+    apns_sandbox_application: str
+    fcm_application: str
     sagemaker_role: str
     sagemaker_image: str
     sms_per_second: float
@@ -96,6 +102,9 @@ def settings() -> Settings:
         user_pool=env.get("PROOFSHEET_USER_POOL", ""),
         user_pool_client=env.get("PROOFSHEET_USER_POOL_CLIENT", ""),
         notices_topic=env.get("PROOFSHEET_NOTICES_TOPIC", ""),
+        apns_application=env.get("PROOFSHEET_APNS_APPLICATION", ""),
+        apns_sandbox_application=env.get("PROOFSHEET_APNS_SANDBOX_APPLICATION", ""),
+        fcm_application=env.get("PROOFSHEET_FCM_APPLICATION", ""),
         sagemaker_role=env.get("PROOFSHEET_SAGEMAKER_ROLE", ""),
         sagemaker_image=env.get("PROOFSHEET_SAGEMAKER_IMAGE", ""),
         sms_per_second=float(env.get("PROOFSHEET_SMS_PER_SECOND", "20")),
