@@ -47,7 +47,10 @@ SETTLES = 8
 
 
 class Row(msgspec.Struct, frozen=True):
-    """text: gone once the row is final. parts: SMS that it is billed as. at: when it came into its state, Unix."""
+    """text: gone once the row is final. parts: SMS that it is billed as. at: when it came into its state, Unix.
+
+    message: SNS's id of it. tries: how often SNS was asked and nobody knows what came of it.
+    """
 
     recipient: str
     state: str = "planned"
@@ -57,13 +60,14 @@ class Row(msgspec.Struct, frozen=True):
     at: int = 0
     token: str | None = None
     message: str | None = None
+    tries: int = 0
 
 
-KEPT = Row.__struct_fields__[1:]
+KEPT = tuple(name for name in Row.__struct_fields__ if name != "recipient")
 
 
 class Move(msgspec.Struct, frozen=True):
-    """A change of one row, if its state and token are these; `None` demands nothing."""
+    """A change of one row, if its state, token and tries so far are these; `None` demands, or sets, nothing."""
 
     recipient: str
     to: str
@@ -73,6 +77,8 @@ class Move(msgspec.Struct, frozen=True):
     new_token: str | None = None
     reason: str | None = None
     message: str | None = None
+    tries: int | None = None
+    tried: int | None = None
 
 
 class Held(Exception):
@@ -174,9 +180,7 @@ def rows(store: AccountStore, chunk: str, state: str | None = None) -> list[Row]
 
 
 def row_of(item: Item) -> Row:
-    known = {
-        name: item[name] for name in ("state", "text", "parts", "reason", "at", "token", "message") if name in item
-    }
+    known = {name: item[name] for name in KEPT if name in item}
     return Row(recipient=item["sk"].removeprefix("row#"), **known)
 
 
@@ -188,8 +192,8 @@ def move(store: AccountStore, chunk: str, moves: list[Move]) -> list[bool]:
 
 def _change(chunk: str, move: Move) -> Change:
     sets: Item = {"state": move.to, "at": move.at, "token": move.new_token, "reason": move.reason}
-    sets |= {"message": move.message}
-    where: Item = {"state": move.state, "token": move.token}
+    sets |= {"message": move.message, "tries": move.tries}
+    where: Item = {"state": move.state, "token": move.token, "tries": move.tried}
     gone = {"planned": ("token",), "sending": ()}.get(move.to, ("text",))
     return Change(chunk, f"row#{move.recipient}", sets, where, gone)
 
