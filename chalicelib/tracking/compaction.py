@@ -3,6 +3,7 @@
     raw/account=A/dt=R/hour=H/*.json.gz      what arrived on day R, as it came
     events/account=A/dt=D/part.parquet       what counts on day D, each event once
     positions/account=A/dt=D/cells.json.gz   what was shown and clicked on day D, by image and place
+    tallies/account=A/dt=D/{shard}.json.gz   what each customer did on day D, see `tallies`
     compacted/account=A.json                 which of these are made of what
 
 A part of the archive is merged into the days whose events it holds; merging is a union by id and subject, so doing it
@@ -33,7 +34,7 @@ import msgspec
 from chalicelib import aws, log
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
-from chalicelib.tracking import counts, labels, rollup
+from chalicelib.tracking import counts, labels, rollup, tallies
 from chalicelib.tracking.daybook import MILLISECONDS, Daybook, day_of
 from chalicelib.tracking.pages import PAST_SECONDS
 
@@ -51,12 +52,12 @@ MEMORY_MB = 1024  # where no function says
 
 
 class Note(msgspec.Struct):
-    """raw: the digest of each part of the archive that was merged. placed, counted: the version of each day that was
-    counted by place, and for good.
+    """raw: the digest of each part of the archive that was merged. tallied, counted: the version of each day that was
+    counted by place and customer, and for good.
     """
 
     raw: dict[str, str] = {}
-    placed: dict[str, str] = {}
+    tallied: dict[str, str] = {}
     counted: dict[str, str] = {}
 
 
@@ -118,7 +119,10 @@ def compact(account: str, now: float, day: date | None, report: Report) -> None:
         write_note(account, note)
         report.parts += 1
     note.raw = {part: digest for part, digest in note.raw.items() if part >= str(today - timedelta(days=OPEN_DAYS))}
-    count(account, date.min if is_behind() else today - timedelta(days=SETTLED_DAYS), note, report)
+    behind = is_behind()
+    count(account, date.min if behind else today - timedelta(days=SETTLED_DAYS), note, report)
+    if day is None and not behind:
+        tallies.put_until(account, str(today - timedelta(days=1)))
 
 
 # Merging
@@ -184,14 +188,14 @@ def is_behind() -> bool:
 
 
 def count(account: str, last: date, note: Note, report: Report) -> None:
-    """Count the days that changed since they were: all of them by place, those up to `last` for good."""
+    """Count the days that changed since they were: all by place and customer, those up to `last` for good."""
     there = versions(account)
     for day, version in there.items():
         is_settled, name = day <= last, str(day)
-        if version == (note.counted if is_settled else note.placed).get(name):
+        if version == note.tallied.get(name) and (not is_settled or version == note.counted.get(name)):
             continue
         counted = count_day(account, day, for_good=is_settled)
-        note.placed[name] = counted
+        note.tallied[name] = counted
         if is_settled:
             note.counted[name] = counted
             report.days += 1
@@ -211,6 +215,8 @@ def count_day(account: str, day: date, *, for_good: bool) -> str:
             version = version_of(account, day)
             path = fetch(account, day, Path(folder))
             store_cells(account, day, book, path)
+            rows = tallies.by_key(book.actions(path))
+            tallies.put(account, str(day), tallies.write(rows, path.parent))
             if for_good:
                 rollup.write_day(AccountStore(account), str(day), counts.tally(book.sizes(path)))
         if version_of(account, day) == version:

@@ -211,6 +211,16 @@ class Daybook:
         )
         return [row for row in found if ids.is_id(row[0])]
 
+    def actions(self, path: Path) -> Iterator[tuple[str, str, int]]:
+        """(user, name of the event, number of ids) of a day's file in order: what they did who said who they are."""
+        found = self.database.execute(
+            'SELECT "user", event, count(DISTINCT id) FROM read_parquet($1) '
+            """WHERE type = 'track' AND "user" <> '' AND event IS NOT NULL AND NOT bot GROUP BY ALL ORDER BY ALL""",
+            [str(path)],
+        )
+        while rows := found.fetchmany(GROUP_ROWS):
+            yield from rows
+
 
 def file_line(line: bytes) -> bytes | None:
     """A raw line with the time that it counts at, the day of that, and the day of its id's own time; or None."""

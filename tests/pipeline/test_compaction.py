@@ -15,7 +15,7 @@ from chalicelib import aws, contract
 from chalicelib.ids import new_id
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
-from chalicelib.tracking import archive, compaction, labels, rollup, stats
+from chalicelib.tracking import archive, compaction, labels, rollup, stats, tallies
 from chalicelib.tracking.event import Event
 from tests.tracking_events import uuid7
 from tools import sam_template
@@ -227,6 +227,43 @@ def test_clicks_by_place_are_there_after_the_first_night(site):
     run_on(18)
     window = (NOON // 1000 - 43_200, NOON // 1000 + 43_200)
     assert list(labels.read(site.account, window)) == [labels.Cell(IMAGE, 2, 1, 1)]
+
+
+def tallied(site, day=FIRST):
+    shards = (tallies.read(site.account, [str(day)], shard) for shard in range(tallies.SHARDS))
+    return sorted(row for shard in shards for rows in shard for row in rows)
+
+
+def test_what_customers_did_is_tallied_after_the_first_night(site):
+    once = site.event(user="ana", event="Image Clicked")
+    site.arrive(once, once, site.event(user="ana", event="click"), site.event(user="ben", event=" Level Up", kind=None))
+    site.arrive(once, site.event(user="ben", event="click", bot=True), site.event(event="click"))
+    site.arrive(site.event(user="ana", event="click", type="page", kind=None), site.event(user="ana", type="identify"))
+    run_on(18)
+    assert tallied(site) == [("ana", "click", 2), ("ben", "level up", 1)]
+    assert (tallies.until(site.account), tallies.days(site.account, "2026-11-18", "2026-11-18")) == (
+        "2026-11-18",
+        ["2026-11-18"],
+    )
+
+
+def test_a_tally_is_of_the_day_as_it_became(site):
+    late = site.event(NOON, 2 * DAY, user="ana", event="click")
+    site.arrive(site.event(user="ben", event="click"))
+    site.arrive(late)
+    run_on(20)
+    assert tallied(site) == [("ana", "click", 1), ("ben", "click", 1)]
+    site.arrive(msgspec.structs.replace(late, received=NOON, user="zoe"))
+    run_on(20)
+    assert tallied(site) == [("ben", "click", 1), ("zoe", "click", 1)]
+
+
+def test_while_the_queue_is_behind_no_day_is_called_counted(site, monkeypatch):
+    site.arrive(site.event(user="ana", event="click"))
+    run_on(18)
+    monkeypatch.setattr(compaction, "BEHIND_MESSAGES", -1)
+    run_on(19)
+    assert tallies.until(site.account) == "2026-11-18"
 
 
 def test_the_function_answers_what_it_did(site):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections import Counter
 
 import msgspec
 import pytest
 
-from chalicelib.tracking import counts, pages
+from chalicelib.push.game import event_key
+from chalicelib.tracking import counts, pages, tallies
 from chalicelib.tracking.daybook import CHUNK_BYTES, Daybook, counting_time, day_of
 from chalicelib.tracking.event import Event
 from tests.tracking_events import ACCOUNT, KEY, RECEIVED, uuid7
@@ -262,3 +264,31 @@ def test_the_day_is_in_the_path_and_not_in_the_file(days):
     columns = [name for name, *_ in days.read("DESCRIBE SELECT * FROM read_parquet($1)")]
     assert "day" not in columns
     assert "account" not in columns
+
+
+def test_what_each_customer_did_is_in_order_and_each_event_once(days, tmp_path):
+    chance = random.Random(9)
+    names = ["Image Clicked", "click", "Level Up", "LEVEL UP ", None]
+    events = [
+        event(number, event=chance.choice(names), user=chance.choice(["zoë", "ana", "Ben", None]), bot=number % 5 == 0)
+        for number in range(80)
+    ]
+    days.merge(
+        *map(line, [*events, *events[:30], *(msgspec.structs.replace(each, image=IMAGES[1]) for each in events)])
+    )
+    tally = Counter((each.user, event_key(each.event)) for each in events if each.user and each.event and not each.bot)
+    with Daybook(tmp_path / "tallies") as book:
+        rows = list(tallies.by_key(book.actions(days.path("2026-11-18"))))
+    assert rows == [(user, key, count) for (user, key), count in sorted(tally.items())]
+
+
+def test_the_same_tallies_are_the_same_bytes(tmp_path):
+    rows = [(f"customer {number}", "click", number) for number in range(1, 200)]
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        paths = tallies.write(rows, tmp_path / folder)
+    assert {shard: path.read_bytes() for shard, path in paths.items()} == {
+        shard: (tmp_path / "one" / path.name).read_bytes() for shard, path in paths.items()
+    }
+    found = [row for shard in sorted(paths) for row in tallies.decode(paths[shard].read_bytes())]
+    assert sorted(found) == sorted(rows)
