@@ -27,9 +27,11 @@ PURE = (*FOLDERS, *INGEST, *(f"chalicelib/delivery/{module}.py" for module in (*
 COLD_START = {
     "chalicelib",
     *(f"chalicelib.{module}" for module in ("accounts", "auth", "aws", "bus", "contract", "errors", "http", "ids")),
-    *(f"chalicelib.{module}" for module in ("later", "log", "settings", "store")),
+    *(f"chalicelib.{module}" for module in ("later", "lean", "log", "settings", "statements", "store")),
     *("chalicelib.features", "chalicelib.features.schema"),
     *("chalicelib.images", "chalicelib.images.limits", "chalicelib.images.record"),
+    # The game's rules are in the contract, and the kinds of events in them.
+    *("chalicelib.push", "chalicelib.push.game", "chalicelib.tracking", "chalicelib.tracking.event"),
     *("chalicelib.push", "chalicelib.push.game", "chalicelib.tracking", "chalicelib.tracking.event"),
 }
 
