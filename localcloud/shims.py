@@ -6,6 +6,8 @@
 |                    | so expired idempotency keys and shared slots live for ever       |                              |
 | plain_secrets      | a generated secret has punctuation, ExcludePunctuation or not    | no issue found (2026-11)     |
 | post_confirmation  | a user pool's PostConfirmation trigger is stored but never fired | no issue found (2026-11)     |
+| sns_publishes      | pushes to platform endpoints leave no trace, disabled endpoints  | no issue found (2026-11)     |
+|                    | take them, and no number has ever opted out                      |                              |
 
 They patch private functions: ministack is pinned exactly, and the tests say which shim a new version makes needless.
 Not shimmed, because nothing that the app sees depends on it: CloudFormation also drops a bucket's lifecycle and
@@ -32,6 +34,7 @@ def install() -> None:
     time_to_live()
     plain_secrets()
     post_confirmation()
+    sns_publishes()
 
 
 def time_to_live() -> None:
@@ -151,3 +154,45 @@ def _refusal(message: str) -> Answer:
     body = json.dumps({"__type": "UserLambdaValidationException", "message": message}).encode()
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": "UserLambdaValidationException"}
     return 400, headers, body
+
+
+# Whoever has such a number replied STOP: SNS has no call by which somebody else could opt out for them.
+OPTED_OUT = "00000"
+
+
+def sns_publishes() -> None:
+    """Pushes are kept beside text messages at /_ministack/sns/sms-messages, under the ARN of their endpoint."""
+    from ministack.services import sns
+
+    publish: Callable[[dict[str, Any]], Answer] = sns._publish  # noqa: SLF001
+
+    def published(params: dict[str, Any]) -> Answer:
+        phone, target = (sns._p(params, name) for name in ("PhoneNumber", "TargetArn"))  # noqa: SLF001
+        endpoint = sns._platform_endpoints.get(target)  # noqa: SLF001
+        if phone.endswith(OPTED_OUT):
+            return _sns_refusal("OptedOut", f"The phone number {phone} is opted out")
+        if endpoint is None:
+            return publish(params)
+        if endpoint["attributes"].get("Enabled", "true").lower() != "true":
+            return _sns_refusal("EndpointDisabled", "Endpoint is disabled")
+        answer = publish(params)
+        sns._sms_log_for(target).append(_push(params, answer))  # noqa: SLF001
+        return answer
+
+    sns._publish = published  # noqa: SLF001
+
+
+def _sns_refusal(code: str, message: str) -> Answer:
+    from ministack.services import sns
+
+    refusal: Answer = sns._error(code, message, 400)  # noqa: SLF001
+    return refusal
+
+
+def _push(params: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    from ministack.services import sns
+
+    texts = {name: sns._p(params, name) for name in ("TargetArn", "Message", "MessageStructure")}  # noqa: SLF001
+    attributes = sns._parse_message_attributes(params)  # noqa: SLF001
+    message = answer[2].decode().partition("<MessageId>")[2].partition("<")[0]
+    return {**texts, "MessageAttributes": attributes, "MessageId": message}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -57,3 +58,48 @@ def test_plain_secrets_the_signing_secret_has_letters_and_digits_alone(observer)
     ring = json.loads(observer.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
     assert ring["current"] == "1"
     assert re.fullmatch("[A-Za-z0-9]{64}", ring["1"])
+
+
+@pytest.fixture
+def device(observer, mark):
+    """ARN of a new platform endpoint."""
+    sns = observer.client("sns")
+    credential = {"PlatformCredential": "{}"}
+    platform = sns.create_platform_application(Name="proofsheet-local-push", Platform="GCM", Attributes=credential)
+    arn = platform["PlatformApplicationArn"]
+    return sns.create_platform_endpoint(PlatformApplicationArn=arn, Token=mark)["EndpointArn"]
+
+
+def messages(observer, target):
+    """What was published to a phone number or an endpoint."""
+    address = f"{observer.local.endpoint}/_ministack/sns/sms-messages"
+    with urllib.request.urlopen(address) as answer:  # noqa: S310 - our own emulator
+        return json.load(answer)["sms_messages"].get(target, [])
+
+
+def test_sns_publishes_a_push_can_be_read_under_its_endpoint(observer, device):
+    text = json.dumps({"default": "Hi", "GCM": "{}"})
+    sent = observer.client("sns").publish(TargetArn=device, Message=text, MessageStructure="json")
+    (kept,) = messages(observer, device)
+    assert (kept["Message"], kept["MessageStructure"], kept["MessageId"]) == (text, "json", sent["MessageId"])
+
+
+def test_sns_publishes_a_disabled_endpoint_refuses_a_push(observer, device):
+    sns = observer.client("sns")
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "false"})
+    with pytest.raises(ClientError) as refusal:
+        sns.publish(TargetArn=device, Message="Hi")
+    assert refusal.value.response["Error"]["Code"] == "EndpointDisabled"
+    assert messages(observer, device) == []
+
+
+def test_sns_publishes_a_number_that_opted_out_gets_no_text_message(observer):
+    with pytest.raises(ClientError) as refusal:
+        observer.client("sns").publish(PhoneNumber="+12025500000", Message="Hi")
+    assert refusal.value.response["Error"]["Code"] == "OptedOut"
+    assert messages(observer, "+12025500000") == []
+
+
+def test_sns_publishes_a_text_message_is_kept_by_number(observer, mark):
+    observer.client("sns").publish(PhoneNumber="+12025550123", Message=mark)
+    assert [each["Message"] for each in messages(observer, "+12025550123")] == [mark]
