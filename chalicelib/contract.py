@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from chalicelib.features.schema import PROPERTIES
 from chalicelib.images.limits import MAX_BYTES
+from chalicelib.push.audience import Filter
 from chalicelib.push.game import Rules as Rules
 
 MAX_SCORE_BYTES = 4 * 1024 * 1024
@@ -738,3 +739,176 @@ class ImportView(Answer):
     problems: int
     problems_url: str | None
     reason: str | None
+
+
+# Push: campaigns
+
+CampaignState = Literal["planning", "sending", "paused", "cancelled", "completed"]
+CampaignChannel = Literal["sms", "push", "both"]
+Delivery = Literal["at_most_once", "at_least_once"]
+RowState = Literal["planned", "sending", "sent", "failed", "skipped", "unknown", "cancelled"]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+
+class Texts(Request):
+    """Templates of the channels that the campaign uses; see docs/push.md for what may stand in them.
+
+    title: of the push, as it is.
+    """
+
+    sms: str | None = None
+    push: str | None = None
+    title: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class NewCampaign(Request):
+    """audience: nothing given is everybody. starts_at: in UTC unless it has an offset; now if that has passed.
+
+    delivery: what becomes of a message where nobody knows whether it was sent; "at_most_once" leaves it `unknown`,
+    "at_least_once" sends it again. max_dollars: what its text messages may cost at most, by our prices.
+    """
+
+    name: Name
+    channel: CampaignChannel
+    template: Texts
+    audience: Filter = Filter()
+    starts_at: Moment | None = None
+    dry_run: bool = False
+    delivery: Delivery = "at_most_once"
+    max_dollars: Dollars | None = None
+
+
+class ChannelEstimate(Answer):
+    """messages: to send. skipped: recipients who will get none, by reason. parts: text messages that are billed."""
+
+    messages: int
+    skipped: dict[str, int]
+    parts: int
+    dollars: float
+
+
+class Estimate(Answer):
+    """What a campaign would do if it started now. Nothing is sent or kept.
+
+    exact: whether the whole audience was read; otherwise the numbers are those of `segments_read` of 32 equal parts of
+    all recipients, multiplied, and with 0 of a piece of one, so that there are at least so many.
+    dollars: by our list of prices. within_budget: of the account's month and `max_dollars`.
+    samples: the first texts. hints: characters that make text messages longer, and what to write instead.
+    """
+
+    recipients: int
+    exact: bool
+    segments_read: int
+    channels: dict[str, ChannelEstimate]
+    dollars: float
+    within_budget: bool
+    duration_seconds: int
+    samples: list[str]
+    hints: list[str]
+
+
+class CampaignAccepted(Answer):
+    """A dry run has an estimate, and no id."""
+
+    id: str | None
+    state: CampaignState | None
+    estimate: Estimate | None = None
+
+
+class MessageCounts(Answer):
+    """Messages by state; planned includes those that are being sent at this moment. total is the sum of the others."""
+
+    total: int
+    planned: int
+    sent: int
+    failed: int
+    skipped: int
+    unknown: int
+    cancelled: int
+
+
+class CampaignProgress(MessageCounts):
+    """total_is_final: whether all is planned. channels: the same by channel, "sms" and "push".
+
+    rate_per_second, eta_seconds: null unless messages are being sent.
+    """
+
+    total_is_final: bool
+    rate_per_second: float | None
+    eta_seconds: int | None
+    channels: dict[str, MessageCounts]
+
+
+class CampaignSummary(Answer):
+    """reason: why it is paused, if nobody asked for that: "budget" of the account's month, or "max_dollars"."""
+
+    id: str
+    name: str
+    channel: CampaignChannel
+    delivery: Delivery
+    state: CampaignState
+    reason: str | None
+    created_at: str
+    starts_at: str | None
+    started_at: str | None
+    ended_at: str | None
+
+
+class Campaign(CampaignSummary):
+    """dollars: set aside for text messages so far, before each chunk of at most 250 is sent."""
+
+    progress: CampaignProgress
+    dollars: float
+    max_dollars: float | None
+
+
+class Campaigns(Answer):
+    items: list[CampaignSummary]
+    next: str | None
+
+
+class Resume(Request):
+    """max_dollars: the campaign's new limit."""
+
+    max_dollars: Dollars | None = None
+
+
+class MessageQuery(Paging):
+    state: RowState | UnsetType = UNSET
+
+
+class MessageView(Answer):
+    """One message to one recipient. at: when it came into its state. message: SNS's id of it."""
+
+    recipient: str
+    channel: Channel
+    state: RowState
+    reason: str | None
+    at: str
+    message: str | None
+    parts: int
+
+
+class Messages(Answer):
+    """In the order of their planning. A page may hold fewer than `limit`; it is the last where `next` is null."""
+
+    items: list[MessageView]
+    next: str | None
+
+
+class AuditEntry(Answer):
+    """about: the id of what `action` was done to."""
+
+    id: str
+    at: str
+    user: str
+    action: str
+    about: str
+    details: dict[str, str]
+
+
+class Audit(Answer):
+    """Newest first."""
+
+    items: list[AuditEntry]
+    next: str | None

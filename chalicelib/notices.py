@@ -20,6 +20,11 @@ def model_trained(event: Mapping[str, Any]) -> None:
     _publish("model_trained", event["account"], **about)
 
 
+def campaign_completed(account: str, campaign: str) -> None:
+    """Told once more rather than never, as well."""
+    _publish("campaign_completed", account, campaign=campaign)
+
+
 def _publish(kind: str, account: str, **about: Any) -> None:
     notice = {"version": 1, "kind": kind, "account": account, **about}
     aws.sns().publish(TopicArn=settings().notices_topic, Message=msgspec.json.encode(notice).decode())
