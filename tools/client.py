@@ -24,7 +24,7 @@ import requests
 from chalicelib import contract
 from chalicelib.images import sniff
 from chalicelib.images.limits import MAX_BYTES
-from tools.transport import Refused, Stalled, Transport
+from tools.transport import ApiError, Refused, Stalled, Transport
 
 SLOTS_A_CALL = 100
 MOST_IN_A_RANKING = 200
@@ -198,6 +198,20 @@ class Client:
             time.sleep(POLL_SECONDS)
 
     # Models
+
+    def dataset(self, file: Path) -> str:
+        """Upload a file of posts, CSV or JSON lines by its name; the id of the data set. Raises ApiError."""
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise ApiError(f"{file} cannot be read: {error.strerror}.") from error
+        format = "csv" if file.suffix.lower() == ".csv" else "jsonl"
+        body = {"name": plain(file.name)[-200:], "format": format, "size": len(data)}
+        slot = self._api.call("POST", "/datasets", contract.DataSetSlot, body)
+        answer = self._api.reach("POST", slot.upload.url, data=slot.upload.fields, files={"file": data})
+        if not answer.ok:
+            raise ApiError(f"The bucket refused the upload: {_bucket_message(answer)}")
+        return slot.id
 
     def learn(self, name: str, posts: Sequence[Mapping[str, Any]], watch: Watch = ignore) -> contract.Model:
         """Train a model on posts (see `contract.NewPost`) and wait until it scores, or cannot be had."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from tools import demo
 from tools.client import Client
 from tools.connection import connect
 from tools.progress import progress
+from tools.send_posts import address
 from tools.transport import ApiError
 
 COLLECTION = "demo-posts"
@@ -63,10 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m tools.demo_posts", description="Made-up posts to try a model with."
     )
     parser.add_argument("folder", type=Path, help="where the files are written")
-    parser.add_argument("--url", default=os.environ.get("PROOFSHEET_URL") or None, help="the API; else the local cloud")
-    parser.add_argument(
-        "--key", default=os.environ.get("PROOFSHEET_API_KEY") or None, help="API key; else the demo user's"
-    )
+    address(parser)
     return parser.parse_args(arguments)
 
 
