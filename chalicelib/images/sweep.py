@@ -11,20 +11,24 @@ from functools import cache
 
 from chalicelib import bus, log, ranking
 from chalicelib.images import ingest, lifecycle, record
+from chalicelib.push import campaigns, chunks, sending
 from chalicelib.store import AccountStore, ConditionFailed, Item, overdue
 from chalicelib.training import retraining
 
 A_SHARD = 100
+# Chunks of campaigns have a line of their own: thousands that wait for a slow channel keep nothing else from its turn.
+LINES = ("sweep", chunks.LINE)
 
 
 def sweep(now: float) -> None:
     """Look at everything overdue; one bad item never stops the rest."""
     busy = cache(bus.busy_workers)
-    for store, kind, key in overdue(now, A_SHARD):
-        try:
-            sweep_one(store, kind, key, now, busy)
-        except Exception:
-            log.exception("sweep failed", kind=kind, key=key)
+    for line in LINES:
+        for store, kind, key in overdue(now, A_SHARD, line):
+            try:
+                sweep_one(store, kind, key, now, busy)
+            except Exception:
+                log.exception("sweep failed", kind=kind, key=key)
 
 
 def sweep_one(store: AccountStore, kind: str, key: str, now: float, busy: Callable[[], frozenset[str]]) -> None:
@@ -39,7 +43,11 @@ def sweep_one(store: AccountStore, kind: str, key: str, now: float, busy: Callab
     if late:
         return
     log.metric("Swept", kind=kind)
-    if kind == "ranking":
+    if kind == "campaign":
+        campaigns.sweep(store, item, now)
+    elif kind == "chunk":
+        sending.again(store, key)
+    elif kind == "ranking":
         ranking.sweep(store, item, last=item["attempts"] > record.ATTEMPTS)
     elif kind == "model":
         retraining.sweep(store, item, now)
@@ -55,17 +63,22 @@ def _waits_for(kind: str, item: Item) -> frozenset[str]:
         return frozenset(bus.IMAGE_WORKERS)
     if kind == "model":
         return frozenset({"train"})
+    if kind == "campaign":
+        return campaigns.waits_for(item)
+    if kind == "chunk":
+        return frozenset({chunks.QUEUES[item["channel"]]})
     return frozenset(item.get("pending", ())) or frozenset({"score"} if item["state"] == "ready" else ())
 
 
 def _postpone(store: AccountStore, kind: str, item: Item, now: float, looks: int) -> Item:
     """Claim the item until its next look; each look that counts waits longer."""
+    patience = chunks.PATIENCE_SECONDS if kind == "chunk" else record.PATIENCE_SECONDS
     return store.update(
         kind,
         item["id"],
         "SET #sweep_at = :next, #attempts = #attempts + :looks",
         {
-            "next": int(now + record.PATIENCE_SECONDS * (item["attempts"] + 1)),
+            "next": int(now + patience * (item["attempts"] + 1)),
             "looks": looks,
             "seen": item["sweep_at"],
         },

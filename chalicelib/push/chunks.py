@@ -39,6 +39,8 @@ QUEUES = {"sms": "send_sms", "push": "send_push"}
 STATES = ("planned", "sending", "sent", "failed", "skipped", "unknown", "cancelled")
 OPEN = frozenset({"planned", "sending"})
 SHARDS = 8
+# Of the sweeper, see images.sweep.
+LINE = "chunks"
 # How long a chunk may stand still before the sweeper sends its message again.
 PATIENCE_SECONDS = 900
 # No lease is longer: one that ends later was taken by a clock that was ahead, and does not hold.
@@ -122,7 +124,7 @@ def write(store: AccountStore, chunk: str, rows: list[Row], now: float) -> None:
         "version": 0,
         "counts": {},
         "attempts": 0,
-        "sweep_pk": sweep_shard(chunk),
+        "sweep_pk": sweep_shard(chunk, LINE),
         "sweep_at": int(now) + PATIENCE_SECONDS,
     }
     with suppress(ConditionFailed):

@@ -30,9 +30,9 @@ COLD_START = {
     *(f"chalicelib.{module}" for module in ("later", "lean", "log", "settings", "statements", "store")),
     *("chalicelib.features", "chalicelib.features.schema"),
     *("chalicelib.images", "chalicelib.images.limits", "chalicelib.images.record"),
-    # The game's rules are in the contract, and the kinds of events in them.
-    *("chalicelib.push", "chalicelib.push.game", "chalicelib.tracking", "chalicelib.tracking.event"),
-    *("chalicelib.push", "chalicelib.push.game", "chalicelib.tracking", "chalicelib.tracking.event"),
+    # Audiences and the game's rules are in the contract, and the kinds of events in those.
+    *("chalicelib.push", "chalicelib.push.audience", "chalicelib.push.game"),
+    *("chalicelib.tracking", "chalicelib.tracking.event"),
 }
 
 
