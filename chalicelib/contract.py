@@ -912,3 +912,38 @@ class Audit(Answer):
 
     items: list[AuditEntry]
     next: str | None
+
+
+# Push: the inbox
+
+
+class InboxQuery(Paging):
+    """recipient: whose inbox is shown instead of the caller's own; for admins."""
+
+    recipient: RecipientId | UnsetType = UNSET
+
+
+class InboxMessage(Answer):
+    """text: plain, never HTML. about: ids of what it is about, by their kinds, as {"campaign": "..."}."""
+
+    id: str
+    kind: str
+    text: str
+    at: str
+    read: bool
+    about: dict[str, str]
+
+
+class Inbox(Answer):
+    """The caller's own messages and the account's, newest first, for 90 days. unread: at most 1,000 are counted."""
+
+    items: list[InboxMessage]
+    unread: int
+    next: str | None
+
+
+class NewRead(Request):
+    """until: a message's id; it and all before it are read from now on. recipient: as in `GET /inbox`."""
+
+    until: Identifier
+    recipient: RecipientId | UnsetType = UNSET

@@ -1,4 +1,8 @@
-"""In-app notices: what a user is told, on the stage's SNS topic."""
+"""Notices: what has come to its end, on the stage's SNS topic, for the inbox and for whoever else subscribes.
+
+{"version": 1, "kind": ..., "account": ...} and ids alone: "ranking_complete" with `ranking`, "model_trained" with
+`model`, `model_version` and `state`, "campaign_completed" with `campaign`. Who hears of one reads the rest for itself.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -34,6 +34,8 @@
 | game      | {account}/game                | game                | sweep, as standings/{n} |
 | snapshot  | {account}/snapshot/{id}       | snapshot            |                         |
 | latest    | {account}/snapshots           | latest              |                         |
+| message   | {account}/inbox/{user}        | message#{what}      | list                    |
+| read      | {account}/inbox/{user}        | read                |                         |
 
 Every partition key begins with the account, and an `AccountStore` writes that part itself: a service cannot reach
 another account's items, not even by mistake. Only what runs by the clock reads across accounts, by an index of its own.
@@ -324,6 +326,23 @@ class AccountStore(msgspec.Struct, frozen=True):
         if len(keys) > limit:
             keys, stopped_at = keys[:limit], keys[limit - 1]
         return Page(self.get_many(kind, keys), stopped_at)
+
+    def listed(self, kind: str, key: str, first: str, last: str, limit: int) -> list[Item]:
+        """The newest items of one partition whose places in the `list` index are from `first` to `last`."""
+        answer = aws.dynamodb().query(**self._list(kind, key, first, last), ScanIndexForward=False, Limit=limit)
+        return self.get_rows(kind, [(key, item["sk"]["S"]) for item in answer["Items"]])
+
+    def count_listed(self, kind: str, key: str, first: str, last: str, limit: int) -> int:
+        """How many items `listed` would find, at most `limit`."""
+        return int(aws.dynamodb().query(**self._list(kind, key, first, last), Select="COUNT", Limit=limit)["Count"])
+
+    def _list(self, kind: str, key: str, first: str, last: str) -> Any:
+        return {
+            "TableName": settings().table,
+            "IndexName": "list",
+            "KeyConditionExpression": "list_pk = :pk AND list_sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": aws.to_item({":pk": self.pk(kind, key), ":first": first, ":last": last}),
+        }
 
     def _keys(self, index: str, query: dict[str, Any], wanted: int) -> tuple[list[str], str | None]:
         """Ids in the index, newest first, and where reading stopped though there may be more.
