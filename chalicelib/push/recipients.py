@@ -26,12 +26,16 @@ LONGEST_REASON = 200
 
 
 class Device(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An app on a phone. endpoint: ARN of SNS's platform endpoint. disabled: why it takes no more messages."""
+    """An app on a phone. endpoint: ARN of SNS's platform endpoint. disabled: why it takes no more messages.
+
+    claim: which time it is that a recipient has it; a removal of an earlier time does it no harm.
+    """
 
     platform: Platform
     token: str
     endpoint: str
     disabled: str | None = None
+    claim: str = ""
 
 
 class Recipient(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -175,15 +179,17 @@ def page(store: AccountStore, query: contract.RecipientQuery) -> contract.Recipi
 def delete(store: AccountStore, recipient: str) -> None:
     """Delete a recipient, its devices and its inbox; what was interrupted can be asked for again. Raises NotFound.
 
-    The recipient itself goes last. Raises Unavailable when somebody goes on changing it, or SNS is busy.
+    Its devices get no more messages from the first moment; the recipient itself goes last. Raises Unavailable when
+    somebody goes on changing it, or SNS is busy.
     """
     from chalicelib.push import devices
 
     for _ in range(TRIES):
+        change(store, recipient, _without_devices)
         known = load(store, [recipient]).get(recipient)
         if known is None:
             raise NotFound("There is no such recipient.")
-        devices.retire(store, recipient, known.devices + known.removed)
+        devices.retire(store, recipient, known.removed)
         store.delete_partition("inbox", recipient)
         key, sk = place(recipient)
         try:
@@ -192,3 +198,7 @@ def delete(store: AccountStore, recipient: str) -> None:
             continue
         return
     raise Unavailable("This recipient is being changed; try again soon.")
+
+
+def _without_devices(recipient: Recipient) -> Recipient:
+    return msgspec.structs.replace(recipient, devices=(), removed=(*recipient.removed, *recipient.devices))

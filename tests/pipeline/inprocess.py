@@ -73,8 +73,9 @@ class Emulator:
             config=Config(
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
-                # Nobody checks a signature here, and signing would be a third of the time; S3 presigns, so it keeps it.
-                signature_version="s3v4" if service == "s3" else UNSIGNED,
+                # Nobody checks a signature here, and signing would be a third of the time; S3 presigns, so it keeps it,
+                # and the emulator knows some requests to SNS by their signature alone.
+                signature_version={"s3": "s3v4", "sns": "v4"}.get(service, UNSIGNED),
             ),
         )
         events = client.meta.events
@@ -194,8 +195,15 @@ class S3:
             headers["if-none-match"] = named["IfNoneMatch"]
         return self._answer("PutObject", "PUT", f"/{Bucket}/{Key}", headers, Body)
 
-    def get_object(self, Bucket: str, Key: str, IfMatch: str | None = None) -> dict[str, Any]:  # noqa: N803
-        return self._answer("GetObject", "GET", f"/{Bucket}/{Key}", {"if-match": IfMatch} if IfMatch else None)
+    def get_object(
+        self,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        IfMatch: str | None = None,  # noqa: N803
+        Range: str | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        headers = {name: value for name, value in (("if-match", IfMatch), ("range", Range)) if value}
+        return self._answer("GetObject", "GET", f"/{Bucket}/{Key}", headers)
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         return self._answer("HeadObject", "HEAD", f"/{Bucket}/{Key}")
