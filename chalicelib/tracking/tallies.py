@@ -86,8 +86,7 @@ def put(account: str, day: str, paths: dict[int, Path]) -> None:
     """Store a day's files; a shard that had rows before and has none any more ends."""
     bucket = settings().events_bucket
     for shard, path in paths.items():
-        with path.open("rb") as file:
-            aws.s3().put_object(Bucket=bucket, Key=key(account, day, shard), Body=file)
+        aws.s3().put_object(Bucket=bucket, Key=key(account, day, shard), Body=path.read_bytes())
     for gone in _shards(account, day) - paths.keys():
         aws.s3().put_object(Bucket=bucket, Key=key(account, day, gone), Body=b"")
 
