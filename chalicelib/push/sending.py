@@ -133,10 +133,15 @@ def again(store: AccountStore, chunk: str) -> None:
 
 
 def _work(turn: Turn, head: Item) -> None:
+    from chalicelib.push import campaigns
+
     if head.get("not_before", 0) > turn.clock() and turn.state != "cancelled":
         turn.quiet_until = head["not_before"]
     elif turn.state in progress.ACTIVE:
-        _send_rows(turn)
+        if campaigns.may_send(turn.store, turn.campaign, turn.chunk, turn.clock()):
+            _send_rows(turn)
+        else:
+            _look(turn)
     if turn.state == "cancelled":
         _cancel(turn)
     _end(turn)
@@ -171,9 +176,10 @@ def _delay(seconds: float) -> int:
 def _complete(turn: Turn) -> None:
     from chalicelib.push import campaigns
 
-    found = progress.read(turn.store, turn.campaign["id"], turn.clock())
+    now = turn.clock()
+    found = progress.read(turn.store, turn.campaign["id"], now)
     if found and found.is_done:
-        campaigns.complete(turn.store, turn.campaign["id"])
+        campaigns.complete(turn.store, turn.campaign["id"], now)
 
 
 def _cancel(turn: Turn) -> None:
@@ -374,7 +380,7 @@ def _slow_down(turn: Turn, seconds: float) -> None:
 def _block(turn: Turn, recipient: Recipient, reason: str) -> Callable[[], None]:
     from chalicelib.push import recipients
 
-    return lambda: recipients.block_sms(turn.store, recipient.id, reason)
+    return lambda: recipients.block_sms(turn.store, recipient.id, reason, phone=recipient.phone)
 
 
 def _disable(turn: Turn, recipient: Recipient, device: Device, reason: str) -> Callable[[], None]:

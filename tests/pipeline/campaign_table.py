@@ -13,10 +13,13 @@ Item = dict[str, Any]
 
 
 class Table:
-    """DynamoDB as far as campaigns use it, in its own wire format. edge: called before and after every request."""
+    """DynamoDB as far as campaigns use it, in its own wire format.
 
-    def __init__(self, edge: Callable[[], None]):
-        self.edge = edge
+    edge: called before and after every request. committed: called with every transaction.
+    """
+
+    def __init__(self, edge: Callable[[], None], committed: Callable[[], None]):
+        self.edge, self.committed = edge, committed
         self.items: dict[tuple[str, str], Item] = {}
 
     def get_item(self, Key: Item, **_: Any) -> Item:  # noqa: N803 - boto3's own names, here and below
@@ -40,7 +43,7 @@ class Table:
         return {"Attributes": self.items[place(request["Key"])]}
 
     def transact_write_items(self, TransactItems: list[Item]) -> Item:  # noqa: N803
-        return self._write(TransactItems, "TransactionCanceledException")
+        return self._write(TransactItems, "TransactionCanceledException", self.committed)
 
     def get_paginator(self, _method: str) -> Table:
         return self
@@ -57,7 +60,7 @@ class Table:
     def partition(self, pk: str, prefix: str = "") -> list[Item]:
         return [self.items[key] for key in sorted(self.items) if key[0] == pk and key[1].startswith(prefix)]
 
-    def _write(self, writes: list[Item], refused: str) -> Item:
+    def _write(self, writes: list[Item], refused: str, then: Callable[[], None] = lambda: None) -> Item:
         self.edge()
         requests = [next(iter(write.values())) for write in writes]
         held = [self._holds(request) for request in requests]
@@ -66,6 +69,7 @@ class Table:
             raise ClientError({"Error": {"Code": refused, "Message": ""}, "CancellationReasons": reasons}, "")
         for request in requests:
             self._store(request)
+        then()
         self.edge()
         return {}
 

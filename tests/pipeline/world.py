@@ -64,7 +64,7 @@ class Bag:
         worker = QueueUrl.removeprefix("proofsheet-local-")
         return {"Attributes": {AttributeNames[0]: str(sum(message.kind == worker for message in self.messages))}}
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: N803
         self.emulator.on_call("sqs", "SendMessage", "before")
         self.messages.append(Message(QueueUrl.removeprefix("proofsheet-local-"), json.loads(MessageBody)))
         self.emulator.on_call("sqs", "SendMessage", "after")
