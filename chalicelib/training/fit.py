@@ -236,7 +236,9 @@ def fit_companion(rated: RatedSet, scalars: Scalars, normal_scores: Array) -> Co
     seen = np.zeros(len(scores))
     for train, test in theme_folds(rated.themes, CALIBRATION_SEEDS[0]):
         seen[test] = _ridge(inputs[train], scores[train]).predict(inputs[test])
-    fidelity = 1 - ((scores - seen) ** 2).sum() / ((scores - scores.mean()) ** 2).sum()
+    scatter = ((scores - scores.mean()) ** 2).sum()
+    # Scores that are all alike leave nothing to explain.
+    fidelity = 1 - ((scores - seen) ** 2).sum() / scatter if scatter > 1e-9 else 0.0
     return Companion(columns, ridge.coef_, np.asarray(ridge.intercept_), np.asarray(fidelity))
 
 

@@ -119,20 +119,25 @@ def _put_away(store: AccountStore, model: str, version: Item) -> None:
     storage.clear_work(store.account, model, number)
     if version["state"] == "ready":
         for older in versions.every(store, model):
-            if older["number"] < number and older["backend"] == "sagemaker":
+            if older["number"] < number and versions.at_sagemaker(older):
                 _retire(store, model, older["number"])
-    elif version["backend"] == "sagemaker":
+    elif versions.at_sagemaker(version):
         _retire(store, model, number)
 
 
 def _retire(store: AccountStore, model: str, number: int) -> None:
-    """End an endpoint; who still asks for this version's scores gets them from its arrays, and they are the same."""
+    """End an endpoint; who still asks for this version's scores gets them from its arrays, and they are the same.
+
+    The row says that it is leaving until it has left: who dies in between, or comes too early, is not the last to try.
+    """
     from chalicelib.training import sagemaker
 
-    inline, sk = {"inline": "inline"}, versions.row(number)
-    store.update("model", model, "SET #backend = :inline", inline, condition="attribute_exists(pk)", sk=sk)
+    home, sk = {"inline": "inline"}, versions.row(number)
+    leaves = f"SET #backend = :inline, #{versions.LEAVING} = :inline"
+    store.update("model", model, leaves, home, condition="attribute_exists(pk)", sk=sk)
     sagemaker.remove(store.account, model, number)
     storage.clear(storage.folder(store.account, model, number) + storage.SERVED)
+    store.update("model", model, f"REMOVE #{versions.LEAVING}", home, condition="#backend = :inline", sk=sk)
 
 
 # Back to an earlier version

@@ -40,7 +40,7 @@ def delete(store: AccountStore, model: str, now: float) -> None:
 def finish(store: AccountStore, model: str) -> None:
     """The rest of a deletion, down to what a late worker wrote when the model had gone. Safe to run twice."""
     known = store.get("model", model) is not None
-    endpoints = [version["number"] for version in versions.every(store, model) if version["backend"] == "sagemaker"]
+    endpoints = [version["number"] for version in versions.every(store, model) if versions.at_sagemaker(version)]
     for number in endpoints:
         remove_endpoint(store.account, model, number)
     storage.clear(storage.folder(store.account, model))

@@ -19,6 +19,7 @@ from chalicelib.errors import NotFound
 from chalicelib.store import AccountStore, Item
 
 PREFIX = "version#"
+LEAVING = "leaving"
 
 
 def row(number: int) -> str:
@@ -40,3 +41,8 @@ def get(store: AccountStore, identifier: str, number: int) -> Item | None:
 def every(store: AccountStore, identifier: str) -> list[Item]:
     """All versions, the first one first."""
     return store.partition("model", identifier, PREFIX)
+
+
+def at_sagemaker(version: Item) -> bool:
+    """Whether something of it is there, or may be: what is on its way out is asked no more, but may not be gone."""
+    return version["backend"] == "sagemaker" or LEAVING in version

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from chalicelib import contract
+from chalicelib.errors import Unavailable
 from chalicelib.scoring import endpoint, scorers
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
@@ -105,3 +106,23 @@ def test_a_training_that_sagemaker_refuses_fails_with_its_words(world, monkeypat
     monkeypatch.setattr(sagemaker, "advance", refused)
     seen = models.view(store, create(world, store))
     assert (seen.state, seen.version, seen.reason) == ("failed", None, "The training job ended as Failed: no room.")
+
+
+def test_an_endpoint_that_cannot_go_yet_goes_later(world, monkeypatch):
+    store, asked = AccountStore("s000000000000004"), []
+
+    def refused(*_where):
+        raise sagemaker.TrainingFailed("It took too long.")
+
+    def busy_at_first(*where):
+        asked.append(where)
+        if len(asked) == 1:
+            raise Unavailable("The model's endpoint is still being made; try again.")
+
+    monkeypatch.setattr(sagemaker, "advance", refused)
+    monkeypatch.setattr(sagemaker, "remove", busy_at_first)
+    model = create(world, store)
+    for _ in range(3):
+        world.sweep(trainer.AGAIN_SECONDS + 60)
+    assert asked == [(store.account, model, 1)] * 2
+    assert models.view(store, model).state == "failed"

@@ -232,6 +232,12 @@ def test_a_few_posts_that_earned_something_among_many_that_did_not_do_no_harm():
     assert np.isfinite(values(outcome.model, photos(2, 10))).all()
 
 
+def test_a_model_that_says_the_same_of_every_photo_has_a_report_in_plain_numbers():
+    outcome = train(posts(photos(1, 40), np.where(np.arange(40) == 39, 5.0, 0.0)), [], silent)
+    assert (outcome.released, outcome.report["rank_correlation"], outcome.report["explanation_r2"]) == (False, 0, 0)
+    assert json.loads(json.dumps(outcome.report, allow_nan=False)) == outcome.report
+
+
 # Retraining
 
 
