@@ -1,7 +1,8 @@
-"""What docs/tracking.md and docs/delivery.md tell a newcomer to type, typed."""
+"""What docs/tracking.md, docs/delivery.md and docs/your-own-model.md tell a newcomer to type, typed."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -26,18 +27,24 @@ def commands(page, cloud):
     return [re.sub("|".join(map(re.escape, told)), lambda found: told[found[0]], text) for text in typed]
 
 
-def type_in(lines, cloud):
+def type_in(lines, cloud, seconds=90):
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", "\n".join(lines)],
         cwd=ROOT,
         env={**os.environ, **cloud.env},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=seconds,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def explained(page, title):
+    """What is named in the first column of the table under a title."""
+    rows = (ROOT / "docs" / page).read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0].splitlines()
+    return {name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 @pytest.mark.timeout(180)
@@ -57,3 +64,20 @@ def test_the_walk_through_of_delivery_ends_with_a_picture(cloud):
     url = re.search(r'"url":"([^"]+)"', output)[1]
     picture = subprocess.run(["curl", "-sL", url], capture_output=True, timeout=30, check=True).stdout
     assert picture[8:12] == b"WEBP"
+
+
+@pytest.mark.timeout(400)
+def test_the_walk_through_of_an_own_model_goes_from_posts_to_its_deletion(cloud, tmp_path):
+    typed = [line.replace("build/posts", str(tmp_path)) for line in commands("your-own-model.md", cloud)]
+    output = type_in(typed, cloud, seconds=300)
+    answers = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    begun, learned, unusable, ranked, noise, refused, better, taken_back, gone = answers
+    assert (begun["state"], learned["state"], learned["version"], learned["n"]) == ("queued", "ready", 1, 45)
+    assert learned["report"]["compared_with_general"]["own"] > learned["report"]["compared_with_general"]["general"]
+    assert [problem["row"] for problem in unusable["items"]] == [47, 48]
+    assert [len(entry["similar"]) for entry in ranked["entries"]] == [3] * 4
+    assert all(entry["reasons"] for entry in ranked["entries"])
+    assert (noise["state"], refused["error"]["code"]) == ("not_enough_signal", "conflict")
+    assert (better["version"], better["report"]["newest_posts"]["n"], taken_back["version"]) == (2, 15, 3)
+    assert gone["error"]["code"] == "not_found"
+    assert {*noise["report"], *better["report"]} <= explained("your-own-model.md", "The report")
