@@ -71,7 +71,7 @@ class Campaigns:
         self.emulator.on_call("sqs", "SendMessage", "after")
 
     def publish(self, TopicArn: str, Message: str) -> None:  # noqa: N803
-        self.emulator.on_call("sns", "Publish", "before")
+        self.emulator.on_call("sns", "Publish to a topic", "before")
         self.notices.append(json.loads(Message))
 
     def post(self, service: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
