@@ -44,7 +44,8 @@ def end(store: AccountStore, item: Item, version: Item, state: End, reason: str 
 def _model_ended(item: Item, version: Item, state: End, reason: str | None, now: float) -> Write:
     """The update of a model's row; what is None is removed."""
     live, problems = item.get("live"), version.get("problems", 0)
-    seen = version["n"] + problems if "n" in version else item.get("seen")
+    # A version that is taken back saw nothing new: what a later one has seen would pass for new to the schedule.
+    seen = version["n"] + problems if "n" in version and "origin" not in version else item.get("seen")
     told: Item = {"looked_at": version["number"], "reason": reason, "problems": problems, "seen": seen}
     told["state"] = state if state == "ready" or live is None else "ready"
     if state == "ready":

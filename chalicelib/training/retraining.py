@@ -6,12 +6,12 @@ half begun. A message then wakes the trainer; where it is lost, the sweeper send
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from chalicelib import bus, log
+from chalicelib import bus, ids, log
 from chalicelib.errors import Conflict, TooManyRequests
 from chalicelib.images.record import ATTEMPTS, due, timestamp
 from chalicelib.store import AccountStore, Cancelled, ConditionFailed, Item, Write, overdue, sweep_shard
@@ -163,7 +163,9 @@ def _look(store: AccountStore, model: str, now: float) -> None:
     item = store.get("model", model)
     if item is None or not _claimed(store, item, now):
         return
-    if enough_new(item, shown(store, window(source_of(item), now))):
+    newest = versions.get(store, model, item.get("looked_at", 0))
+    since = newest["started_at"] if newest else 0
+    if enough_new(item.get("seen", 0), shown(store, window(source_of(item), now)), since):
         try:
             item = begin(store, item, source_of(item), now, asked=False)
         except Conflict:
@@ -185,10 +187,15 @@ def _claimed(store: AccountStore, item: Item, now: float) -> bool:
     return True
 
 
-def enough_new(item: Item, images: int) -> bool:
-    """Whether so many images are enough more than the newest training knew, which could use them or not."""
-    known = item.get("seen", 0)
-    return bool(images - known >= max(NEW_POSTS, NEW_SHARE * known))
+def enough_new(known: int, images: Collection[str], since: int) -> bool:
+    """Whether enough images are new: more than the newest training knew of, which could use them or not, or made since.
+
+    Both, for an image may be shown long after it was made, and as many may leave the days of a source as come.
+    since: Unix seconds of that training.
+    """
+    oldest = ids.new_id(since)
+    made = sum(ids.is_id(image) and image > oldest for image in images)
+    return max(len(images) - known, made) >= max(NEW_POSTS, NEW_SHARE * known)
 
 
 def window(source: Source, now: float) -> tuple[int, int]:
@@ -196,8 +203,8 @@ def window(source: Source, now: float) -> tuple[int, int]:
     return int(now) - source["days"] * DAY, int(now)
 
 
-def shown(store: AccountStore, days: tuple[int, int]) -> int:
-    """How many images were shown at all."""
+def shown(store: AccountStore, days: tuple[int, int]) -> set[str]:
+    """The images that were shown at all."""
     from chalicelib.tracking import labels
 
-    return len({cell.image for cell in labels.read(store.account, days) if cell.impressions})
+    return {cell.image for cell in labels.read(store.account, days) if cell.impressions}

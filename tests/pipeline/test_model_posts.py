@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from chalicelib import contract, ranking
+from chalicelib import contract, ids, ranking
 from chalicelib.errors import Conflict, NotFound, TooManyRequests, Unprocessable
 from chalicelib.images import slots
 from chalicelib.scoring import scorers
@@ -222,6 +222,8 @@ def test_a_better_version_takes_the_place_and_can_be_taken_back(world, store):
     seen = models.view(store, model)
     assert (seen.version, seen.state, seen.n) == (3, "ready", COUNT)
     assert scored(store, model, 3) == first != second
+    # Nor is anything new for the schedule, which would bring back tomorrow what was taken back today.
+    assert store.get("model", model)["seen"] == COUNT + MORE
     with pytest.raises(Conflict, match="no earlier version"):
         models.roll_back(store, model, world.now)
 
@@ -349,7 +351,14 @@ def test_the_row_of_a_version_outlives_its_work(world, store):
     ("known", "shown", "enough"), [(0, 19, False), (0, 20, True), (300, 329, False), (300, 330, True)]
 )
 def test_a_schedule_waits_for_twenty_new_images_and_a_tenth(known, shown, enough):
-    assert retraining.enough_new({"seen": known}, shown) is enough
+    before = [ids.new_id(NOW - number) for number in range(1, shown + 1)]
+    assert retraining.enough_new(known, before, int(NOW)) is enough
+
+
+@pytest.mark.parametrize(("made", "enough"), [(29, False), (30, True)])
+def test_new_images_count_where_as_many_old_ones_are_shown_no_more(made, enough):
+    images = [ids.new_id(NOW - 60 + 120 * (number < made)) for number in range(299)] + ["zebra" * 20]
+    assert retraining.enough_new(300, images, int(NOW)) is enough
 
 
 def test_tracked_images_that_differ_by_chance_alone_teach_nothing(world, store, monkeypatch):
