@@ -58,6 +58,8 @@ def entry(raw: Any, mark: int, scope: Scope = WHOLE, imported: tuple[str, int] |
         given = msgspec.convert(raw, contract.NewRecipient)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
+    if given.id.endswith("\n"):  # which $ in a pattern lets through
+        raise Refused("An id has no line end.", "id")
     tokens = [_token(each, number) for number, each in enumerate(given.devices)]
     attributes = {name: value for name, value in given.attributes.items() if value is not None}
     for name, value in attributes.items():

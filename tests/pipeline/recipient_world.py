@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,17 @@ class Recipients:
         self.store = AccountStore(f"a{next(accounts):016d}")
         self.sns = emulator.client("sns")
         self.now = world.now
+        self.messages: list[dict[str, Any]] = []
+
+    def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803 - boto3's own name
+        return {"QueueUrl": QueueName}
+
+    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: N803
+        assert QueueUrl == "proofsheet-local-imports"
+        assert 0 <= DelaySeconds <= 900
+        self.emulator.on_call("sqs", "SendMessage", "before")
+        self.messages.append(json.loads(MessageBody))
+        self.emulator.on_call("sqs", "SendMessage", "after")
 
     def put(self, *items: Any, store: AccountStore | None = None) -> contract.RecipientsStored:
         request = contract.NewRecipients(items=list(items))
@@ -70,6 +82,9 @@ class Recipients:
         self.emulator.on_call = on_call
 
 
+BUCKET = "proofsheet-local-media-000000000000"
+
+
 def dynamodb_post(emulator: Emulator) -> Callable[..., tuple[int, bytes]]:
     """Stands for `lean.post`, as far as DynamoDB is asked."""
     from ministack.services import dynamodb
@@ -90,7 +105,7 @@ def connect(world: World, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -
     made = Recipients(world, emulator)
 
     def client(service: str) -> Any:
-        return made.sns if service == "sns" else world.client(service)
+        return {"sns": made.sns, "sqs": made}.get(service) or world.client(service)
 
     monkeypatch.setattr(aws, "client", client)
     monkeypatch.setattr(lean, "post", dynamodb_post(emulator))
