@@ -272,6 +272,8 @@ def _quiet_until(recipient: Recipient, now: float) -> float | None:
 
 def _send_group(turn: Turn, rows: list[Row], known: dict[str, Recipient], records: list[Move]) -> list[Move]:
     """Record the group before, claim this one, publish what was claimed; the records of that."""
+    if chunks.channel_of(turn.chunk) == "push":
+        _leave_in_inboxes(turn, rows)
     token, at = turn.token(), int(turn.clock())
     # A row that a dead worker left may have been published: another try of it.
     tries = [row.tries + (row.state == "sending") for row in rows]
@@ -283,6 +285,23 @@ def _send_group(turn: Turn, rows: list[Row], known: dict[str, Recipient], record
         if done
     ]
     return [_publish(turn, row, known[row.recipient]) for row in claimed]
+
+
+def _leave_in_inboxes(turn: Turn, rows: list[Row]) -> None:
+    """Before they are claimed, for nobody comes back to a row that is final; each once, whoever else does."""
+    from chalicelib.push import inbox
+
+    campaign = turn.campaign["id"]
+    inbox.put_many(
+        turn.store,
+        [
+            inbox.Message(
+                row.recipient, f"{campaign}#{row.recipient}", "campaign", row.text or "", {"campaign": campaign}
+            )
+            for row in rows
+        ],
+        turn.clock(),
+    )
 
 
 def _move(turn: Turn, moves: list[Move]) -> list[bool]:

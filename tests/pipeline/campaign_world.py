@@ -11,6 +11,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -76,6 +77,12 @@ class Person:
         self.sms_blocked: str | None = None
         self.timezone: str | None = None
         self.quiet_hours: Any = None
+
+    def as_read(self) -> Person:
+        """What is read does not change with what is there."""
+        read = copy(self)
+        read.devices = [copy(device) for device in self.devices]
+        return read
 
 
 class Device:
@@ -210,7 +217,7 @@ class Schedule:
 
     def load(self, _store: AccountStore, names: list[str]) -> dict[str, Person]:
         self.edge()
-        found = {name: self.people[name] for name in names if name in self.people}
+        found = {name: self.people[name].as_read() for name in names if name in self.people}
         self.read_as |= {(id(getcurrent()), name): bool(person.opt_out) for name, person in found.items()}
         return found
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 
 from chalicelib import lean, log, notices
-from chalicelib.push import campaigns, chunks, gateway, platforms, progress, recipients, sending
+from chalicelib.push import campaigns, chunks, gateway, inbox, platforms, progress, recipients, sending, spend
 from chalicelib.push.chunks import Row
 from chalicelib.push.quiet import Hours
 from chalicelib.push.recipients import Device, Recipient
@@ -196,6 +196,24 @@ def test_a_push_carries_the_platforms_message(sender, endpoints):
     sender.work()
     [kept] = next(records for key, records in sns._sms_messages.to_dict().items() if key[-1] == endpoints[0])
     assert json.loads(kept["Message"]) == json.loads(platforms.message("GCM", "Hi u1", campaign="campaign"))
+
+
+def test_a_push_is_left_in_the_recipients_inbox_once(sender, endpoints):
+    sender.faults = [THROTTLED]
+    sender.plan(person(1, devices=(Device("GCM", "t", endpoints[0]),)), channel="push")
+    sender.work()
+    [message] = sender.store.partition(inbox.KIND, "u1")
+    assert (message["kind"], message["text"], message["about"]) == ("campaign", "Hi u1", {"campaign": "campaign"})
+
+
+def test_a_campaign_that_its_budget_does_not_allow_is_paused_and_sends_nothing(sender):
+    sender.store.put("campaign", "campaign", {**sender.store.get("campaign", "campaign"), "max_micros": 1})
+    chunk = sender.plan(person(1))
+    spend.note(sender.store, chunk, 2)
+    sender.work()
+    head = sender.store.get("campaign", "campaign")
+    assert (head["state"], head["reason"]) == ("paused", "max_dollars")
+    assert (sender.states(chunk), received(phone(1))) == ({"u1": "planned"}, [0])
 
 
 THROTTLED = (400, b"<Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error>")
