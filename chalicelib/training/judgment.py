@@ -46,13 +46,12 @@ class Study:
 def report(study: Study, model: Model) -> dict[str, Any]:
     """model: the fitted one, for what it keeps of its own calibration."""
     truth, said = study.truth, study.later.predicted
-    unseen = study.posts.targets[study.later.start :]
     correlation = gate.rank_correlation(truth, said)
     everybodys = study.later.each(_values(general(), study.posts))
     return {
         "rank_correlation": _rounded(correlation),
         "p_value": _rounded(gate.p_value(truth, said)),
-        "pair_accuracy": _rounded(pair_accuracy(unseen[-PAIRED:], study.later.values[-PAIRED:])),
+        "pair_accuracy": _rounded(pairs_in_order(truth, said)),
         "coverage_80": _rounded(calibration.coverage(study.later, study.posts.targets)),
         "learning_curve": learning_curve(study),
         "compared_with_general": {
@@ -61,6 +60,16 @@ def report(study: Study, model: Model) -> dict[str, Any]:
         },
         "explanation_r2": _rounded(float(model.companion.fidelity)),
     }
+
+
+def pairs_in_order(truth: list[Array], predicted: list[Array]) -> float:
+    """Pair accuracy within each block, averaged over the posts: two models' values are not to be compared.
+
+    Of a large block the newest posts.
+    """
+    found = [pair_accuracy(each[-PAIRED:], said[-PAIRED:]) for each, said in zip(truth, predicted, strict=True)]
+    sizes = [len(each) for each in truth]
+    return sum(size * accuracy for size, accuracy in zip(sizes, found, strict=True)) / sum(sizes)
 
 
 def _rounded(number: float | None) -> float | None:

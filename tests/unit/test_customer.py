@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chalicelib.scoring.model import general, load
-from chalicelib.training import customer
+from chalicelib.training import customer, judgment
 from chalicelib.training.choice import Choice, Examples, blocks
 from chalicelib.training.customer import Prior, train
 from chalicelib.training.evaluation import spearman
@@ -53,6 +53,18 @@ def test_the_report_tells_what_the_gate_saw(learned):
     assert report["compared_with_general"]["own"] > report["compared_with_general"]["general"]
     assert [point["n"] for point in report["learning_curve"]] == [20, 50, 80]
     assert report["explanation_r2"] == pytest.approx(float(learned.model.companion.fidelity), abs=1e-4)
+
+
+def test_pairs_are_compared_within_a_block_for_each_has_a_model_of_its_own():
+    truth, levels = [np.arange(10.0), np.arange(20.0)], (100.0, 0.0)
+    assert judgment.pairs_in_order(truth, [each + level for each, level in zip(truth, levels, strict=True)]) == 1
+    assert judgment.pairs_in_order(truth, [truth[0], -truth[1]]) == pytest.approx(1 / 3)
+
+
+def test_what_orders_posts_well_has_their_pairs_in_order_too():
+    report = train(posts(photos(2, 60), np.exp(taste(photos(2, 60)))), [], silent).report
+    assert report["rank_correlation"] > 0.4
+    assert report["pair_accuracy"] > 0.6
 
 
 def test_the_same_posts_make_the_same_model(learned):
