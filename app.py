@@ -13,6 +13,21 @@ with later.at_first_use(__name__):
     from chalicelib import batch, notices, openapi, ranking, status
     from chalicelib.delivery import keys, links, making, presets, serve
     from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
+    from chalicelib.push import (
+        audit,
+        campaigns,
+        enrolment,
+        imports,
+        inbox,
+        launch,
+        listing,
+        planning,
+        recipients,
+        rules,
+        sending,
+        snapshots,
+        standings,
+    )
     from chalicelib.scoring import preview, rescoring, worker
     from chalicelib.tracking import best, collect, consume, quarantine, rollup, stats
     from chalicelib.training import models, retraining, trainer, uploads
@@ -377,6 +392,7 @@ def tell_ranking(event):
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep_standing(_event):
     sweep.sweep(time.time())
+    imports.sweep(time.time())
 
 
 @api.post(
@@ -510,3 +526,216 @@ def plan_rescoring(event):
 @app.on_sqs_message(queue=settings().name("rescore"), batch_size=1)
 def rescore(event):
     return batch.run(event, rescoring.rescore)
+
+
+# Push: recipients
+
+
+@api.put(
+    "/recipients",
+    access="admin",
+    body=contract.NewRecipients,
+    answer=contract.RecipientsStored,
+    tag="Push",
+)
+def put_recipients(call):
+    """Store recipients; who cannot be stored is named with the reason, and keeps none of the others out."""
+    return enrolment.put(call.store, call.body, time.time())
+
+
+@api.get("/recipients", access="admin", query=contract.RecipientQuery, answer=contract.Recipients, tag="Push")
+def list_recipients(call):
+    """The account's recipients."""
+    return recipients.page(call.store, call.query)
+
+
+@api.get("/recipients/{recipient}", access="admin", answer=contract.RecipientView, refuses=(404,), tag="Push")
+def get_recipient(call, recipient):
+    """One recipient with everything known of it."""
+    return recipients.read(call.store, recipient)
+
+
+@api.delete("/recipients/{recipient}", access="admin", refuses=(404,), tag="Push")
+def delete_recipient(call, recipient):
+    """Delete a recipient with its devices and its inbox."""
+    recipients.delete(call.store, recipient)
+
+
+@api.post(
+    "/imports",
+    access="admin",
+    body=contract.NewImport,
+    answer=contract.ImportSlot,
+    status=201,
+    refuses=(413,),
+    tag="Push",
+)
+def create_import(call):
+    """Open an upload slot for a file of recipients."""
+    return imports.open_slot(call.store, call.body, time.time())
+
+
+@api.get("/imports/{name}", access="admin", answer=contract.ImportView, refuses=(404,), tag="Push")
+def get_import(call, name):
+    """How far an import is, and where to read which rows could not be stored."""
+    return imports.read(call.store, name)
+
+
+@app.on_s3_event(bucket=settings().media_bucket, events=["s3:ObjectCreated:*"], prefix="imports/")
+def recipients_uploaded(event):
+    imports.begin(event.key, time.time())
+
+
+@app.on_sqs_message(queue=settings().name("imports"), batch_size=1)
+def import_recipients(event):
+    return batch.run(event, imports.run)
+
+
+# Push: the game
+
+
+@api.put("/game", access="admin", body=contract.Rules, answer=contract.Rules, tag="Push")
+def put_game(call):
+    """Set what events are worth: points, badges, levels and seasons."""
+    return rules.put(call.store, call.body, time.time())
+
+
+@api.get("/game", answer=contract.Rules, refuses=(404,), tag="Push")
+def get_game(call):
+    """The rules of the game."""
+    return rules.get(call.store)
+
+
+@api.get("/standings", query=contract.StandingsQuery, answer=contract.Standings, refuses=(404,), tag="Push")
+def list_standings(call):
+    """Who stands where, as of the latest snapshot."""
+    return snapshots.page(call.store, call.query)
+
+
+@api.post("/standings", access="admin", answer=contract.StandingsAccepted, status=202, refuses=(409,), tag="Push")
+def compute_standings_now(call):
+    """Compute the standings now instead of after the next night."""
+    return standings.request(call.store, time.time())
+
+
+@app.on_sqs_message(queue=settings().name("standings"), batch_size=1)
+def compute_standings(event):
+    return batch.run(event, standings.compute)
+
+
+@app.schedule(Rate(15, unit=Rate.MINUTES))
+def keep_standings(_event):
+    standings.keep(time.time())
+
+
+# Push: campaigns
+
+
+@api.post(
+    "/campaigns",
+    access="admin",
+    body=contract.NewCampaign,
+    answer=contract.CampaignAccepted,
+    status=202,
+    refuses=(409,),
+    tag="Push",
+)
+def create_campaign(call):
+    """Send a text to everybody in an audience; or, as a dry run, tell what that would do."""
+    key = call.headers.get("idempotency-key")
+    return launch.create(call.store, call.principal.user, call.body, time.time(), key=key)
+
+
+@api.get("/campaigns", access="admin", query=contract.Paging, answer=contract.Campaigns, tag="Push")
+def list_campaigns(call):
+    """The account's campaigns, newest first."""
+    return campaigns.page(call.store, call.query)
+
+
+@api.get("/campaigns/{campaign}", access="admin", answer=contract.Campaign, refuses=(404,), tag="Push")
+def get_campaign(call, campaign):
+    """A campaign and how far it is; asking costs the same whatever its size."""
+    return campaigns.view(call.store, campaign, time.time())
+
+
+@api.post("/campaigns/{campaign}/pause", access="admin", answer=contract.Campaign, refuses=(404, 409), tag="Push")
+def pause_campaign(call, campaign):
+    """Stop planning and sending for now."""
+    campaigns.pause(call.store, call.principal.user, campaign, time.time())
+    return campaigns.view(call.store, campaign, time.time())
+
+
+@api.post(
+    "/campaigns/{campaign}/resume",
+    access="admin",
+    body=contract.Resume,
+    answer=contract.Campaign,
+    refuses=(404, 409),
+    tag="Push",
+)
+def resume_campaign(call, campaign):
+    """Go on where the campaign was paused, perhaps with another limit of what it may cost."""
+    most = call.body.max_dollars
+    campaigns.resume(call.store, call.principal.user, campaign, time.time(), max_dollars=most)
+    return campaigns.view(call.store, campaign, time.time())
+
+
+@api.post("/campaigns/{campaign}/cancel", access="admin", answer=contract.Campaign, refuses=(404, 409), tag="Push")
+def cancel_campaign(call, campaign):
+    """End a campaign; what is not sent yet never is."""
+    campaigns.cancel(call.store, call.principal.user, campaign, time.time())
+    return campaigns.view(call.store, campaign, time.time())
+
+
+@api.get(
+    "/campaigns/{campaign}/recipients",
+    access="admin",
+    query=contract.MessageQuery,
+    answer=contract.Messages,
+    refuses=(404,),
+    tag="Push",
+)
+def list_messages(call, campaign):
+    """What became of each message of a campaign."""
+    return listing.page(call.store, campaign, call.query)
+
+
+@api.get("/audit", access="admin", query=contract.Paging, answer=contract.Audit, tag="Push")
+def list_audit(call):
+    """Who created, paused, resumed and cancelled which campaign, newest first."""
+    return audit.page(call.store, call.query)
+
+
+@app.on_sqs_message(queue=settings().name("plan"), batch_size=1)
+def plan_campaign(event):
+    return batch.run(event, planning.plan)
+
+
+@app.on_sqs_message(queue=settings().name("send_sms"), batch_size=1)
+def send_sms(event):
+    return batch.run(event, sending.send)
+
+
+@app.on_sqs_message(queue=settings().name("send_push"), batch_size=1)
+def send_push(event):
+    return batch.run(event, sending.send)
+
+
+# Push: the inbox
+
+
+@api.get("/inbox", query=contract.InboxQuery, answer=contract.Inbox, tag="Push")
+def get_inbox(call):
+    """What the caller is told, newest first, and how much of it is unread."""
+    return inbox.page(call.principal, call.query, time.time())
+
+
+@api.post("/inbox/read", body=contract.NewRead, answer=contract.Unread, tag="Push")
+def read_inbox(call):
+    """Everything up to a message has been read; how much is left."""
+    return inbox.mark_read(call.principal, call.body, time.time())
+
+
+@app.on_sns_message(topic=settings().name("notices"))
+def inform(event):
+    inbox.deliver(notices.read(event.message), time.time())

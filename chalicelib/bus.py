@@ -20,7 +20,7 @@ SOURCE = "proofsheet"
 VERSION = 1
 EVENTS_A_CALL = 10
 IMAGE_WORKERS = ("quality", "color", "composition", "content", "faces", "score")
-WORKERS = (*IMAGE_WORKERS, "train")
+WORKERS = (*IMAGE_WORKERS, "train", "plan", "send_sms", "send_push")
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -709,7 +709,7 @@ class NewImport(Request):
     fcm_tokens, and attributes.NAME, attributes.NAME:number or attributes.NAME:boolean.
 
     In cells with several values a semicolon stands between them. What the file has no column for stays as it is, an
-    empty cell removes.
+    empty cell removes. Of two rows with one id, or one token, the first counts and the later is a problem.
     """
 
     name: Name
@@ -725,7 +725,8 @@ class ImportSlot(Answer):
 class ImportView(Answer):
     """rows: read so far; stored and problems add up to it. reason: why it failed.
 
-    problems_url: good for an hour; JSON lines with line, id, field and reason. The file is kept for a week.
+    problems_url: good for an hour; JSON lines with line, id, field and reason. Import and report are kept for 30 days;
+    the file is deleted once it has been read.
     """
 
     id: str
@@ -940,6 +941,10 @@ class Inbox(Answer):
     items: list[InboxMessage]
     unread: int
     next: str | None
+
+
+class Unread(Answer):
+    unread: int
 
 
 class NewRead(Request):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Literal, Protocol
+from urllib.parse import unquote
 
 import msgspec
 from chalice.app import CaseInsensitiveMapping, Chalice, CORSConfig, Response
@@ -43,8 +44,9 @@ CORS = CORSConfig(
 )
 # msgspec says what it expected: a bound that valid JSON breaks is 422, a wrong shape is 400.
 BOUND = re.compile(r"^Expected `\w+( \| null)?` (of length|<|>|that's|matching)")
-# What names a thing in a path; DynamoDB would refuse a key of more than 2 kB, as if it were our fault.
-PATH_VALUE = re.compile(r"[0-9A-Za-z_.\-]{1,100}")
+# What names a thing in a path, other people's ids among them; DynamoDB would refuse a key of more than 2 kB, as if it
+# were our fault.
+PATH_VALUE = re.compile(r"[0-9A-Za-z_.@:+|=~\-]{1,100}")
 # Codes of AWS that mean "slow down" rather than "broken".
 THROTTLES = frozenset(
     {
@@ -148,7 +150,8 @@ class Api:
 
             @wraps(view)
             def handle(**path_values: str) -> Response:
-                return self._handle(endpoint, path_values)
+                # API Gateway has decoded them, chalice local has not; what is taken has no percent sign.
+                return self._handle(endpoint, {name: unquote(value) for name, value in path_values.items()})
 
             # "*/*" because this module checks the content type itself and answers in the contract's shape.
             methods = [method, "HEAD"] if endpoint.head else [method]

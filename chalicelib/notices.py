@@ -29,6 +29,11 @@ def campaign_completed(account: str, campaign: str) -> None:
     _publish("campaign_completed", account, campaign=campaign)
 
 
+def read(message: str) -> dict[str, Any]:
+    """A notice as SNS carries it."""
+    return msgspec.json.decode(message, type=dict[str, Any])
+
+
 def _publish(kind: str, account: str, **about: Any) -> None:
     notice = {"version": 1, "kind": kind, "account": account, **about}
     aws.sns().publish(TopicArn=settings().notices_topic, Message=msgspec.json.encode(notice).decode())

@@ -17,6 +17,12 @@ from localcloud.clients import ACCOUNT, KEY, REGION, client
 
 TEMPLATE = Path(__file__).parent.parent / "infra" / "resources.yaml"
 TRIGGER = "account_born"
+# Devices need a platform application, which on AWS is made with Apple's and Google's credentials.
+PLATFORMS = {
+    "PROOFSHEET_APNS_APPLICATION": "APNS",
+    "PROOFSHEET_APNS_SANDBOX_APPLICATION": "APNS_SANDBOX",
+    "PROOFSHEET_FCM_APPLICATION": "GCM",
+}
 
 # The sign-up trigger of the pool is a Lambda function of the emulator; the app's own handler lives in a dispatcher
 # worker. This function stands for it there, and passes its answer and its failure on.
@@ -62,6 +68,7 @@ def deploy(
             {"ParameterKey": "Stage", "ParameterValue": stage},
             {"ParameterKey": "VisibilitySeconds", "ParameterValue": str(visibility_seconds)},
             {"ParameterKey": "TrackingVisibilitySeconds", "ParameterValue": str(visibility_seconds)},
+            {"ParameterKey": "PushVisibilitySeconds", "ParameterValue": str(visibility_seconds)},
             {"ParameterKey": "ApiHost", "ParameterValue": api_host},
         ],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
@@ -87,6 +94,10 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
         "PROOFSHEET_USER_POOL": outputs["UserPool"],
         "PROOFSHEET_USER_POOL_CLIENT": outputs["UserPoolClient"],
         "PROOFSHEET_NOTICES_TOPIC": outputs["NoticesTopic"],
+        **platform_applications(endpoint, stage=stage),
+        # Each dispatcher worker takes one chunk of a channel at a time; see localcloud/run.py.
+        "PROOFSHEET_SMS_WORKERS": "2",
+        "PROOFSHEET_PUSH_WORKERS": "2",
         # Nobody looks at these two; see localcloud/sagemaker.py.
         "PROOFSHEET_SAGEMAKER_ROLE": f"arn:aws:iam::{ACCOUNT}:role/proofsheet-{stage}-sagemaker",
         "PROOFSHEET_SAGEMAKER_IMAGE": "scikit-learn",
@@ -100,6 +111,18 @@ def environment(endpoint: str, outputs: dict[str, str], *, invoke_url: str, stag
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def platform_applications(endpoint: str, *, stage: str = "local") -> dict[str, str]:
+    """ARNs of SNS's platform applications, made unless they are there, by the settings that name them."""
+    sns = client("sns", endpoint)
+    credentials = {"PlatformCredential": KEY, "PlatformPrincipal": KEY}
+    return {
+        setting: sns.create_platform_application(Name=f"proofsheet-{stage}", Platform=platform, Attributes=credentials)[
+            "PlatformApplicationArn"
+        ]
+        for setting, platform in PLATFORMS.items()
     }
 
 

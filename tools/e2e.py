@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from localcloud import stack
 from localcloud.deployed import emulator
 from tools import leftovers, stages
 from tools.deploy import deploy
@@ -57,7 +58,7 @@ def _package() -> None:
 
 def _round(stage: Stage, suites: list[str]) -> dict[str, float]:
     started = time.monotonic()
-    deploy(stage)
+    deploy(stage, _devices(stage))
     deployed = time.monotonic()
     passed, failed = _suite(stage, suites)
     tested = time.monotonic()
@@ -73,6 +74,16 @@ def _round(stage: Stage, suites: list[str]) -> dict[str, float]:
         "passed": passed,
         "failed": failed,
         "left_over": len(left),
+    }
+
+
+def _devices(stage: Stage) -> dict[str, str]:
+    """SNS's platform applications as parameters of the template: on AWS, too, they are there before the stage is."""
+    made = stack.platform_applications(stage.endpoint or "", stage=stage.name)
+    return {
+        "ApnsApplication": made["PROOFSHEET_APNS_APPLICATION"],
+        "ApnsSandboxApplication": made["PROOFSHEET_APNS_SANDBOX_APPLICATION"],
+        "FcmApplication": made["PROOFSHEET_FCM_APPLICATION"],
     }
 
 

@@ -30,7 +30,8 @@ from chalicelib.delivery import signature
 from tools import stages
 from tools.stages import Stage, StageError, say
 
-QUEUES = ("quality", "color", "composition", "content", "faces", "score", "train", "rescore", "tracking")
+PHOTOS = ("quality", "color", "composition", "content", "faces", "score", "train", "rescore")
+QUEUES = (*PHOTOS, "tracking", "plan", "send_sms", "send_push", "imports", "standings")
 FAILED_EVENTS = "failed-events"
 DEPTHS = {"ApproximateNumberOfMessages": "waiting", "ApproximateNumberOfMessagesNotVisible": "in work"}
 

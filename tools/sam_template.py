@@ -1,11 +1,12 @@
 """The CloudFormation template of a stage: what Chalice makes of app.py, merged with infra/*.yaml, as plain JSON.
 
-`chalice package` itself will not do, for four reasons:
+`chalice package` itself will not do, for five reasons:
 
 | Chalice                                          | here                                                            |
 |--------------------------------------------------|-----------------------------------------------------------------|
 | refuses `on_s3_event` (issues 855 and 860)       | a SAM event on the template's own bucket                        |
 | names a queue by its ARN, which orders nothing   | `Fn::GetAtt`, so that the queue is made before who reads it     |
+| names a topic by its ARN, too                    | `Ref`, so that the topic is made before who hears of it         |
 | gives functions no names                         | app-stage-name, as `chalice deploy` does                        |
 | a YAML merge file makes YAML with anchors        | JSON, which CloudFormation takes as it is                       |
 """
@@ -75,7 +76,7 @@ def function(resource: Any, template: Template) -> Template:
 
 
 def generate(stage: str, project: Path = ROOT) -> Template:
-    """The whole template of a stage. Raises LookupError when app.py names a queue or bucket that infra/ lacks."""
+    """The whole template of a stage. Raises LookupError when app.py listens to what infra/ lacks."""
     shared = infra(project / "infra")
     generated = chalice_template(stage, project)
     bind_events(generated, shared, stage)
@@ -135,31 +136,39 @@ def from_config(config: Any, options: Any, stage: str) -> Template:
 
 
 def bind_events(generated: Template, shared: Template, stage: str) -> None:
-    """Point every queue and bucket event of `generated` to the resource in `shared` that it names."""
-    queues = queue_ids(shared, stage)
+    """Point every event of a queue, topic or bucket to the resource in `shared` that it names."""
+    queues, topics = (ids_by_name(shared, kind, stage) for kind in ("SQS::Queue", "SNS::Topic"))
     for entry in generated["Resources"].values():
         for event in entry["Properties"].get("Events", {}).values():
             properties = event["Properties"]
             if event["Type"] == "SQS":
-                name = properties["Queue"]["Fn::Sub"].rpartition(":")[2]
-                properties["Queue"] = {"Fn::GetAtt": [known(name, queues, "queue"), "Arn"]}
+                properties["Queue"] = {"Fn::GetAtt": [known(named(properties["Queue"]), queues, "queue"), "Arn"]}
+            elif event["Type"] == "SNS":
+                properties["Topic"] = {"Ref": known(named(properties["Topic"]), topics, "topic")}
             elif event["Type"] == "S3":
-                known(properties["Bucket"]["Ref"], shared["Resources"], "bucket")
+                bucket = properties["Bucket"]["Ref"]
+                known(bucket, {name: name for name in shared["Resources"]}, "bucket")
 
 
-def queue_ids(shared: Template, stage: str) -> dict[str, str]:
-    """Logical ids of the queues by their names in this stage."""
+def named(arn: Template) -> str:
+    """The name at the end of Chalice's ARN."""
+    return str(arn["Fn::Sub"].rpartition(":")[2])
+
+
+def ids_by_name(shared: Template, kind: str, stage: str) -> dict[str, str]:
+    """Logical ids of the queues or topics by their names in this stage."""
     return {
-        entry["Properties"]["QueueName"]["Fn::Sub"].replace("${Stage}", stage): logical_id
+        entry["Properties"][f"{kind.partition('::')[2]}Name"]["Fn::Sub"].replace("${Stage}", stage): logical_id
         for logical_id, entry in shared["Resources"].items()
-        if entry.get("Type") == "AWS::SQS::Queue"
+        if entry.get("Type") == f"AWS::{kind}"
     }
 
 
-def known(name: str, ids: Template, kind: str) -> str:
+def known(name: str, ids: dict[str, str], kind: str) -> str:
+    """The logical id of what app.py listens to. Raises LookupError."""
     if name not in ids:
         raise LookupError(f"app.py listens to the {kind} {name}, which infra/ does not have")
-    return ids[name] if kind == "queue" else name
+    return ids[name]
 
 
 def handlers(template: Template) -> dict[str, list[str]]:

@@ -137,10 +137,9 @@ def page(principal: Principal, query: contract.InboxQuery, now: float) -> contra
     read, oldest = _read(store, users[0]), _place(now - KEPT_SECONDS)
     found = _found(store, users, oldest, query)
     shown = found[: query.limit]
-    unread = sum(store.count_listed(KIND, user, max(oldest, read + LOWEST), HIGHEST, MOST_UNREAD) for user in users)
     return contract.Inbox(
         items=[_view(item, read) for item in shown],
-        unread=min(unread, MOST_UNREAD),
+        unread=_unread(store, users, oldest, read),
         next=shown[-1]["list_sk"] if len(found) > len(shown) else None,
     )
 
@@ -154,7 +153,12 @@ def _found(store: AccountStore, users: list[str], oldest: str, query: contract.I
     return found[: query.limit + 1]
 
 
-def mark_read(principal: Principal, request: contract.NewRead, now: float) -> None:
+def _unread(store: AccountStore, users: list[str], oldest: str, read: str) -> int:
+    first = max(oldest, read + LOWEST)
+    return min(MOST_UNREAD, sum(store.count_listed(KIND, user, first, HIGHEST, MOST_UNREAD) for user in users))
+
+
+def mark_read(principal: Principal, request: contract.NewRead, now: float) -> contract.Unread:
     """All messages up to this one are read; one that stands before what was read already changes nothing.
 
     Raises Forbidden, and Unprocessable for what is no message's id, or one of the future.
@@ -171,6 +175,7 @@ def mark_read(principal: Principal, request: contract.NewRead, now: float) -> No
             condition="attribute_not_exists(#until) OR #until < :until",
             sk=READ,
         )
+    return contract.Unread(_unread(store, users, _place(now - KEPT_SECONDS), _read(store, users[0])))
 
 
 def _whose(principal: Principal, recipient: Any) -> tuple[AccountStore, list[str]]:

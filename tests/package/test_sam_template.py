@@ -47,6 +47,11 @@ def test_workers_wait_for_their_queue_to_be_made(template):
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["ColorQueue", "Arn"]}
 
 
+def test_who_hears_of_a_topic_waits_for_it_to_be_made(template):
+    (event,) = named(template, "inform")["Events"].values()
+    assert event == {"Type": "SNS", "Properties": {"Topic": {"Ref": "NoticesTopic"}}}
+
+
 def test_every_function_is_named_knows_its_stage_and_has_the_one_bundle_but_for_the_compaction(template):
     for entry in functions(template):
         assert entry["FunctionName"]["Fn::Sub"].startswith("proofsheet-${Stage}-")
@@ -88,7 +93,7 @@ def test_cloudformation_can_expand_it(template, monkeypatch):
     parameters = {"Stage": "trial", "BundleBucket": "bucket", "BundleKey": "key", "CompactionKey": "other"}
     expanded = transform(template, parameters, NoPolicies())["Resources"]
     notifications = expanded["MediaBucket"]["Properties"]["NotificationConfiguration"]
-    assert len(notifications["LambdaConfigurations"]) == 1
+    assert len(notifications["LambdaConfigurations"]) == 2
 
 
 def queue(name: str) -> dict[str, Any]:

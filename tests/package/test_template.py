@@ -14,6 +14,7 @@ from samtranslator.translator.translator import Translator
 
 from chalicelib import errors
 from chalicelib.images import extract
+from chalicelib.push import imports, planning, sending, standings
 from chalicelib.scoring import worker
 from tests.pipeline.guard import arn, for_lambda, grants, policy_files
 
@@ -22,9 +23,11 @@ CODES = {
     kind.code: str(kind.STATUS_CODE) for kind in [errors.ProofsheetError, *errors.ProofsheetError.__subclasses__()]
 }
 # The API, Cognito and the queue's mapping wait for an answer; the next minute makes up for a lost sweep or roll-up, the
-# next hour for a lost look at what may be trained anew, the next night for a lost compaction.
-ANSWERED = {"APIHandler", "AccountBorn", "Score", "Count", "Train", "Rescore"}
-NEVER_KEPT = ANSWERED | {"SweepStanding", "RollUp", "Retrain", "Compact"}
+# next hour for a lost look at what may be trained anew, a quarter of one for standings, the next night for a lost
+# compaction.
+PUSH = {"PlanCampaign", "SendSms", "SendPush", "ImportRecipients", "ComputeStandings"}
+ANSWERED = {"APIHandler", "AccountBorn", "Score", "Count", "Train", "Rescore", *PUSH}
+NEVER_KEPT = ANSWERED | {"SweepStanding", "RollUp", "Retrain", "KeepStandings", "Compact"}
 
 
 @pytest.fixture(scope="session")
@@ -112,12 +115,39 @@ def test_what_computes_has_a_whole_core(functions):
 
 def test_a_batch_reports_its_failures_one_by_one_and_has_six_times_its_time(template, functions, of_type):
     read = [(each, event) for name, each in functions.items() for event in events(each, "SQS") if name != "Count"]
-    assert len(read) == 8
+    assert len(read) == 13
+    assert sum(event["ScalingConfig"]["MaximumConcurrency"] for _, event in read) <= 500
     for function, event in read:
         visible = of_type("SQS::Queue")[logical_id(event["Queue"])]["VisibilityTimeout"]["Ref"]
         assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert 2 <= event["ScalingConfig"]["MaximumConcurrency"] <= 1000 / (2 * len(read))
+        assert event["ScalingConfig"]["MaximumConcurrency"] >= 2
         assert 6 * function["Timeout"] <= template["Parameters"][visible]["Default"]
+
+
+@pytest.mark.parametrize(("name", "channel"), [("SendSms", "SMS"), ("SendPush", "PUSH")])
+def test_as_many_workers_as_share_a_channels_rate_take_one_chunk_each(template, functions, name, channel):
+    [event] = events(functions[name], "SQS")
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert event["ScalingConfig"]["MaximumConcurrency"] == int(variables[f"PROOFSHEET_{channel}_WORKERS"])
+    assert event["BatchSize"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("SendSms", sending.RUN_SECONDS),
+        ("SendPush", sending.RUN_SECONDS),
+        ("PlanCampaign", planning.RUN_SECONDS),
+        ("ImportRecipients", imports.RUN_SECONDS),
+        ("ComputeStandings", standings.WORK_SECONDS),
+    ],
+)
+def test_a_turn_ends_before_its_function_does(functions, name, seconds):
+    assert functions[name]["Timeout"] >= 1.25 * seconds
+
+
+def test_a_lease_outlives_the_function_that_took_it(functions):
+    assert max(functions[name]["Timeout"] for name in ("SendSms", "SendPush")) <= sending.LEASE_SECONDS
 
 
 def test_a_batch_of_events_gathers_comes_back_whole_and_has_six_times_its_time_and_the_gathering(template, functions):
@@ -169,6 +199,11 @@ def test_a_rule_keeps_what_its_function_would_not_take(functions):
     assert len(rules) == 7
     assert {logical_id(rule["DeadLetterConfig"]["Arn"]) for rule in rules} == {"FailedEvents"}
     assert not [function for function in functions.values() if events(function, "CloudWatchEvent")]
+
+
+def test_notices_reach_the_inbox(functions):
+    [event] = events(functions["Inform"], "SNS")
+    assert event["Topic"] == {"Ref": "NoticesTopic"}
 
 
 def test_the_pools_trigger_is_the_function_it_may_invoke(template, functions):
