@@ -68,15 +68,35 @@ def claim(token, recipient="u1", state="planned"):
     return Move(recipient, "sending", NOW, state=state, new_token=token)
 
 
-def test_a_count_that_was_overtaken_is_made_again(calm):
-    """The first has read the rows, a row moves and another counts; then the first goes on."""
-    first = greenlet(lambda: chunks.settle(calm.store, CHUNK))
-    for _ in range(5):  # through its reads, up to its write
-        first.switch()
+def counting(schedule, requests):
+    """Somebody who counts the chunk, stopped after so many halves of requests: 5 lead up to the write."""
+    worker = greenlet(lambda: chunks.settle(schedule.store, CHUNK))
+    for _ in range(requests):
+        worker.switch()
+    return worker
+
+
+def finish(worker):
+    while not worker.dead:
+        worker.switch()
+
+
+@pytest.mark.parametrize("requests", range(1, 6))
+def test_a_count_that_was_overtaken_does_not_undo_the_newer_one(calm, requests):
+    first = counting(calm, requests)
     chunks.move(calm.store, CHUNK, [claim("t1")])
     chunks.settle(calm.store, CHUNK)
-    while not first.dead:
-        first.switch()
+    finish(first)
+    assert calm.counts(CHUNK) == {"planned": 1, "sending": 1}
+
+
+@pytest.mark.parametrize("requests", range(1, 6))
+def test_a_count_that_an_older_one_was_quicker_than_is_made_again(calm, requests):
+    older = counting(calm, 5)
+    chunks.move(calm.store, CHUNK, [claim("t1")])
+    newer = counting(calm, requests)
+    finish(older)
+    finish(newer)
     assert calm.counts(CHUNK) == {"planned": 1, "sending": 1}
 
 
