@@ -28,7 +28,7 @@ from chalicelib.push.entries import Entry, Refused
 from chalicelib.push.recipients import Device, Recipient
 from chalicelib.store import AccountStore, Change, ConditionFailed, Write
 
-ROUNDS = 4
+ROUNDS = contract.MAX_DEVICES + 2  # so that each device of one recipient can go to another one
 RACED = "Others are changing this recipient or its devices; send it again."
 SET = "SET #recipient = :recipient, #version = :version"
 
@@ -219,7 +219,12 @@ def _write_new(work: Enrolment, drafts: list[Draft]) -> None:
 
 
 def _is_free(work: Enrolment, draft: Draft, owners: dict[Token, Owner]) -> bool:
-    """Whether none of the new tokens is just being taken from somebody."""
+    """Whether none of the new tokens is just being taken from somebody, or stands in the same file above."""
+    above = [(token, line) for token in draft.new if (line := _line_above(draft.entry, owners.get(token)))]
+    if above:
+        token, line = above[0]
+        work.refuse(draft.entry, f"The token stands at {line} already.", entries.field_of(draft.entry, token, "token"))
+        return False
     leaving = [
         token
         for token in draft.new
@@ -237,6 +242,14 @@ def _is_free(work: Enrolment, draft: Draft, owners: dict[Token, Owner]) -> bool:
     return False
 
 
+def _line_above(entry: Entry, owner: Owner | None) -> int | None:
+    """The line of the entry's own file that claimed a token before, if so."""
+    name, line, _ = owner.claim.split("/") if owner else ("", "0", "")
+    if owner and entry.imported and owner.recipient != entry.id and name == entry.imported[0]:
+        return int(line) if int(line) < entry.mark else None
+    return None
+
+
 def _equipped(
     work: Enrolment, draft: Draft, made: dict[Token, str | Problem], owners: dict[Token, Owner]
 ) -> Draft | None:
@@ -248,7 +261,7 @@ def _equipped(
             field = entries.field_of(draft.entry, token, endpoint.field)
             work.refuse(draft.entry, endpoint.reason, field, busy=endpoint.busy)
             return None
-        added.append(Device(*token, endpoint, claim=ids.new_id(work.now)))
+        added.append(Device(*token, endpoint, claim=_claim_name(draft.entry, work.now)))
     removed = tuple(each for each in draft.after.removed if (each.platform, each.token) not in draft.new)
     after = msgspec.structs.replace(draft.after, devices=(*draft.after.devices, *added), removed=removed)
     return msgspec.structs.replace(draft, after=after, new={token: owners.get(token) for token in draft.new})
@@ -279,6 +292,12 @@ def _write(after: Recipient, known: Recipient | None) -> Write:
     if known:
         values, condition = {**values, "seen": known.version}, "#version = :seen"
     return Write(recipients.KIND, key, update=SET, values=values, condition=condition, sk=sk)
+
+
+def _claim_name(entry: Entry, now: float) -> str:
+    """file/line/id, the first two empty for a request."""
+    name, line = entry.imported or ("", 0)
+    return f"{name}/{line}/{ids.new_id(now)}"
 
 
 def _claim(draft: Draft, token: Token, claim: str) -> Write:

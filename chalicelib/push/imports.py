@@ -36,7 +36,7 @@ KIND = "import"
 QUEUE = "imports"
 LINE = "imports"  # of the sweeper
 SLOT_SECONDS = 3600
-ROW_SECONDS = 90 * 86_400
+ROW_SECONDS = 30 * 86_400  # as long as the bucket keeps the report
 CONTENT_TYPE = "text/csv"
 
 # A turn is over before its function is, see infra/functions.yaml.

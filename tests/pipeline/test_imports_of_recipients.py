@@ -148,6 +148,18 @@ def test_a_busy_sns_makes_an_import_wait_and_lose_nothing(people: Recipients):
     assert (people.tokens("ann"), people.tokens("bob")) == ([token(1)], [token(2)])
 
 
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_a_token_that_stands_in_a_file_twice_is_a_problem_of_the_later_row(
+    people: Recipients, monkeypatch: pytest.MonkeyPatch, batch: int
+):
+    monkeypatch.setattr(imports, "BATCH", batch)
+    people.put({"id": "old", "devices": [device(1)]})
+    view = imported(people, f"id,apns_token\nann,{token(1)}\nbob,\ncid,{token(1)}\n".encode())
+    assert counts(view) == ("done", 3, 2, 1)
+    assert [(each["line"], each["field"]) for each in problems(people, view.id)] == [(4, "apns_token")]
+    assert (people.tokens("ann"), people.tokens("old")) == ([token(1)], [])
+
+
 def test_a_turn_ends_in_time_and_another_goes_on(people: Recipients, small_parts: None):
     ticks = iter(range(10**6))
     data = b"id\n" + b"".join(b"user-%d\n" % number for number in range(200))

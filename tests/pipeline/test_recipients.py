@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -183,6 +184,28 @@ def test_a_busy_sns_is_a_problem_of_whoever_needs_it(people: Recipients):
     assert answer.stored == 2
     assert [(each.id, each.reason) for each in answer.problems] == [("ann", devices.BUSY)]
     assert people.get("ann") is None
+
+
+def test_five_devices_of_one_go_to_five_others_in_one_request(people: Recipients):
+    people.put({"id": "ann", "devices": [device(number) for number in range(5)]})
+    answer = people.put(*({"id": f"user-{number}", "devices": [device(number)]} for number in range(5)))
+    assert (answer.stored, answer.problems) == (5, [])
+    assert people.tokens("ann") == []
+    assert [people.owner(number) for number in range(5)] == [f"user-{number}" for number in range(5)]
+
+
+def test_endpoints_are_asked_for_many_at_once(people: Recipients, monkeypatch: pytest.MonkeyPatch):
+    together = threading.Barrier(8)
+
+    class Slow:
+        def create_platform_endpoint(self, Token: str, **_: Any) -> dict[str, str]:  # noqa: N803 - boto3's own name
+            together.wait(timeout=20)
+            return {"EndpointArn": f"arn:{Token}"}
+
+    monkeypatch.setattr(devices, "THREADS", 8)
+    monkeypatch.setattr(devices.aws, "sns", Slow)
+    tokens: list[devices.Token] = [("APNS", token(number)) for number in range(16)]
+    assert devices.register("a", tokens) == {each: f"arn:{each[1]}" for each in tokens}
 
 
 def test_no_endpoint_is_asked_for_once_the_time_is_over(people: Recipients, monkeypatch: pytest.MonkeyPatch):
