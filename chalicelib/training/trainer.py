@@ -235,8 +235,11 @@ def _priors() -> list[Prior]:
 
 
 def _live(training: Training) -> tuple[Model | None, float | None]:
-    """The model that scores now, and the time of the newest post that it learned from."""
-    from chalicelib.scoring.model import load
+    """The model that scores now, and the time of the newest post that it learned from.
+
+    None for both where there is none, or where it cannot be read, as after a change of the features: it scores nothing.
+    """
+    from chalicelib.scoring.model import ModelDamaged, load
 
     number = training.item.get("live")
     version = versions.get(training.store, training.model, number) if number is not None else None
@@ -245,7 +248,11 @@ def _live(training: Training) -> tuple[Model | None, float | None]:
     artifact = storage.read(storage.folder(training.store.account, training.model, version["number"]) + storage.MODEL)
     if artifact is None:
         raise ConditionFailed  # the model is being deleted
-    return load(artifact, version["sha256"]), float(version["newest_at"])
+    try:
+        return load(artifact, version["sha256"]), float(version["newest_at"])
+    except ModelDamaged:
+        log.exception("live model cannot be read", model=training.model, number=number)
+        return None, None
 
 
 def _kept(training: Training, outcome: Outcome, model: Model) -> str:

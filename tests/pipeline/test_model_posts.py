@@ -228,6 +228,17 @@ def test_a_better_version_takes_the_place_and_can_be_taken_back(world, store):
         models.roll_back(store, model, world.now)
 
 
+def test_a_live_version_that_cannot_be_read_any_more_is_replaced(world, store):
+    model = create(world, store)
+    world.drain()
+    storage.write(storage.folder(store.account, model, 1) + storage.MODEL, b"of another age")
+    again(world, store, model)
+    world.drain()
+    seen = models.view(store, model)
+    assert (seen.version, seen.state, seen.reason) == (2, "ready", None)
+    assert "newest_posts" not in seen.report
+
+
 def scored(store, model, number):
     return scorers.score(store, scorers.name(model, number), POSTS.vectors[:1])[0].value
 
