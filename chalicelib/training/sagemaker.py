@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from chalicelib import aws
+from chalicelib import aws, log
 from chalicelib.errors import Unavailable
 from chalicelib.features import schema
 from chalicelib.scoring import endpoint
@@ -140,7 +140,8 @@ def advance(account: str, model: str, number: int) -> Literal["waiting", "ready"
         if endpoint.transient(error):
             return "waiting"
         if aws.error_code(error) in REFUSALS:
-            raise TrainingFailed(f"AWS refused a request: {aws.error_text(error)}") from error
+            log.exception("AWS refused", model=model, number=number)
+            raise TrainingFailed(f"AWS refused a request: {_nameless(aws.error_text(error))}") from error
         raise
     return "ready" if done else "waiting"
 
@@ -152,7 +153,7 @@ def _advance(account: str, model: str, number: int) -> bool:
         _build(account, model, number)
         return False
     if found["EndpointStatus"] == "Failed":
-        raise TrainingFailed(f"The endpoint did not start: {found.get('FailureReason', 'AWS gives no reason')}")
+        raise TrainingFailed(f"The endpoint did not start: {_nameless(found.get('FailureReason', ''))}")
     return bool(found["EndpointStatus"] == "InService") and _agrees(account, model, number)
 
 
@@ -167,8 +168,15 @@ def _build(account: str, model: str, number: int) -> None:
         _made(client.create_endpoint_config, _endpoint_config(name))
         _made(client.create_endpoint, {"EndpointName": name, "EndpointConfigName": name})
     elif job["TrainingJobStatus"] not in UNFINISHED:
-        reason = job.get("FailureReason") or job.get("SecondaryStatus", "AWS gives no reason")
+        reason = _nameless(job.get("FailureReason") or job.get("SecondaryStatus", ""))
         raise TrainingFailed(f"The training job ended as {job['TrainingJobStatus']}: {reason}")
+
+
+def _nameless(told: str) -> str:
+    """AWS's words for an owner of a model, who need not know our AWS account, roles and buckets."""
+    import re
+
+    return re.sub(r"\b(arn:aws|s3:/)[^\s,;'\"]+", "(ours)", told) or "AWS gives no reason"
 
 
 def _training_job(account: str, model: str, number: int) -> dict[str, Any]:

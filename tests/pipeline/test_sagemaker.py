@@ -374,6 +374,19 @@ def test_a_request_that_aws_refuses_ends_the_training(plain, world):
         plain.finish()
 
 
+def test_what_aws_says_names_nothing_of_ours(plain, world):
+    def refuse() -> None:
+        role = "arn:aws:sts::123456789012:assumed-role/proofsheet-dev-train/x"
+        raise refusal("AccessDeniedException", f"User: {role} is not authorized to perform: sagemaker:CreateModel")
+
+    on(world, "CreateModel", "before", refuse)
+    with pytest.raises(TrainingFailed) as failed:
+        plain.finish()
+    assert str(failed.value) == (
+        "AWS refused a request: User: (ours) is not authorized to perform: sagemaker:CreateModel"
+    )
+
+
 def test_an_endpoint_that_does_not_start_says_why(make_plain):
     version = make_plain(script=SCRIPT.replace("def model_fn(folder):", "def model_fn(folder):\n    raise OSError"))
     with pytest.raises(TrainingFailed, match="did not pass the ping health check"):
