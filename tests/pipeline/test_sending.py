@@ -10,7 +10,19 @@ import pytest
 from botocore.awsrequest import AWSRequest
 
 from chalicelib import lean, log, notices
-from chalicelib.push import campaigns, chunks, gateway, inbox, platforms, progress, recipients, sending, spend
+from chalicelib.push import (
+    campaigns,
+    chunks,
+    gateway,
+    inbox,
+    platforms,
+    progress,
+    publishing,
+    recipients,
+    sending,
+    spend,
+    turn,
+)
 from chalicelib.push.chunks import Row
 from chalicelib.push.quiet import Hours
 from chalicelib.push.recipients import Device, Recipient
@@ -232,7 +244,7 @@ def test_throttled_messages_are_sent_later_and_once(sender):
 
 
 def test_who_is_throttled_all_the_time_leaves_the_chunk_for_later(sender):
-    sender.faults = [THROTTLED] * sending.THROTTLES
+    sender.faults = [THROTTLED] * publishing.THROTTLES
     chunk = sender.plan(*map(person, range(1, 10)))
     sender.take()
     assert set(sender.states(chunk).values()) == {"planned"}
@@ -268,7 +280,7 @@ def test_at_least_once_what_may_have_been_sent_is_sent_again(world, sender, faul
 
 def test_at_least_once_gives_up_in_the_end_and_says_that_it_does_not_know(world, sender, monkeypatch):
     sender = Sender(world, monkeypatch, delivery="at_least_once")
-    sender.faults = [FAILED] * sending.TRIES
+    sender.faults = [FAILED] * publishing.TRIES
     chunk = sender.plan(person(1))
     sender.work()
     assert (sender.states(chunk), sender.faults) == ({"u1": "unknown"}, [])
@@ -321,7 +333,7 @@ def test_a_turn_ends_in_time_and_hands_the_rest_on(sender):
 def test_the_channels_rate_is_kept(sender):
     sender.plan(*map(person, range(1, 41)))
     sender.work()
-    assert sender.slept == pytest.approx(39 / sending.rate("sms"))
+    assert sender.slept == pytest.approx(39 / turn.rate("sms"))
 
 
 def test_a_worker_that_dies_leaves_at_most_a_group_unknown_and_no_two_messages(sender):
@@ -341,7 +353,7 @@ def test_a_worker_that_dies_leaves_at_most_a_group_unknown_and_no_two_messages(s
         sender.queue.clear()
         states = sorted(sender.states(chunk).values())
         assert set(states) <= {"sent", "unknown"}
-        assert states.count("unknown") <= sending.GROUP
+        assert states.count("unknown") <= turn.GROUP
         assert max(received(*(each.phone for each in people))) == 1
 
 
