@@ -72,14 +72,13 @@ def survey(
             samples=whole.samples,
             hints=whole.hints,
         )
-        ended = _read(piece, addressees, composer, segment, lambda: clock() >= until)
+        enough = float("inf") if most_read is None else most_read - whole.recipients
+        ended = _read(piece, addressees, composer, segment, lambda: clock() >= until or piece.recipients >= enough)  # noqa: B023
         if ended or not segment:
             _add(whole, piece)
         if not ended:
             return whole
         whole.segments += 1
-        if most_read is not None and whole.recipients >= most_read:
-            return whole
     return whole
 
 
