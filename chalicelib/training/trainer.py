@@ -10,6 +10,7 @@ once the training has ended or the model is being deleted, and who is refused ta
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,7 @@ def _gather(training: Training) -> bool:
     problems = sorted([*problems, *found.problems(posts), *unprepared], key=lambda problem: problem.row)
     collection.write_problems(training.key(""), problems)
     data = dataset.DataSet.load(storage.keep(training.key(storage.DATASET), data.dump()))
-    newest = int(data.posted_at.max()) if len(data) else 0
+    newest = math.ceil(data.posted_at.max()) if len(data) else 0
     training.learned(n=len(data), problems=len(problems), newest_at=newest)
     return True
 

@@ -22,6 +22,7 @@ NOW = 1_750_000_000.0
 COUNT, MORE = 30, 12
 POSTS = posted(COUNT + MORE)
 ITEMS = POSTS.items(NOW)
+FIRST = list(enumerate(ITEMS[:COUNT]))
 
 
 @pytest.fixture
@@ -237,6 +238,14 @@ def test_a_live_version_that_cannot_be_read_any_more_is_replaced(world, store):
     seen = models.view(store, model)
     assert (seen.version, seen.state, seen.reason) == (2, "ready", None)
     assert "newest_posts" not in seen.report
+
+
+def test_a_post_that_the_live_version_knows_is_not_newer_by_a_part_of_a_second(world, store):
+    model = create(world, store, [{**item, "posted_at": number * 86_400 + 1e9 + 0.5} for number, item in FIRST])
+    world.drain()
+    again(world, store, model)
+    world.drain()
+    assert models.view(store, model).reason.startswith("0 images are newer")
 
 
 def scored(store, model, number):
