@@ -3,7 +3,7 @@
 | answer of SNS                                        | result                | was it sent? |
 |------------------------------------------------------|-----------------------|--------------|
 | 200 with a message id                                | Sent                  | yes          |
-| throttled; no connection; our credentials refused    | Refused "throttled"   | no           |
+| throttled; no connection; 401 and 403, which are ours | Refused "throttled"  | no           |
 | OptedOut, or a parameter that is an opted-out number | Refused "opted_out"   | no           |
 | EndpointDisabled, or an endpoint that was deleted    | Refused "disabled"    | no           |
 | any other 4xx                                        | Refused "invalid"     | no           |
@@ -103,10 +103,11 @@ def outcome(status: int, answer: bytes) -> Outcome:
         message = _tag("MessageId", answer)
         return Sent(message) if message else Unsure("200 without a message id")
     code = _tag("Code", answer)
-    reason = f"{code or status}: {_tag('Message', answer)}"[:LONGEST_REASON]
+    # The reason outlives the recipient: SNS repeats phone numbers in it.
+    reason = re.sub(r"\+?\d{7,}", "...", f"{code or status}: {_tag('Message', answer)}")[:LONGEST_REASON]
     if code in THROTTLES or status == 429:
         return Refused("throttled", reason, RETRY_SECONDS)
-    if code in OURS:
+    if code in OURS or status in (401, 403):
         return Refused("throttled", reason, RETRY_OURS_SECONDS)
     if not 400 <= status < 500 or not code:
         return Unsure(reason)
@@ -116,7 +117,9 @@ def outcome(status: int, answer: bytes) -> Outcome:
 def _why(code: str, reason: str) -> Literal["invalid", "opted_out", "disabled"]:
     if code == "OptedOut" or "opted out" in reason.lower():
         return "opted_out"
-    return "disabled" if code in ("EndpointDisabled", "NotFound") else "invalid"
+    # A deleted endpoint is an invalid parameter to SNS.
+    is_gone = code in ("EndpointDisabled", "NotFound") or "no endpoint found" in reason.lower()
+    return "disabled" if is_gone else "invalid"
 
 
 def _tag(name: str, answer: bytes) -> str:

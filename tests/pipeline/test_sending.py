@@ -391,6 +391,7 @@ def test_random_schedules_in_the_emulator(sender):
         (400, "Throttling", "throttled"),
         (429, "Throttled", "throttled"),
         (403, "ExpiredToken", "throttled"),
+        (403, "AccessDeniedException", "throttled"),
         (400, "OptedOut", "opted_out"),
         (400, "EndpointDisabled", "disabled"),
         (404, "NotFound", "disabled"),
@@ -401,6 +402,18 @@ def test_random_schedules_in_the_emulator(sender):
 def test_what_sns_refuses_was_certainly_not_sent(status, code, why):
     answer = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>".encode()
     assert gateway.outcome(status, answer).why == why
+
+
+def test_an_endpoint_that_was_deleted_takes_no_more_messages():
+    says = "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+    answer = f"<ErrorResponse><Error><Code>InvalidParameter</Code><Message>{says}</Message></Error></ErrorResponse>"
+    assert gateway.outcome(400, answer.encode()).why == "disabled"
+
+
+def test_a_reason_holds_no_phone_number():
+    says = f"Invalid parameter: PhoneNumber Reason: {phone(1)} is not valid to publish to"
+    answer = f"<ErrorResponse><Error><Code>InvalidParameter</Code><Message>{says}</Message></Error></ErrorResponse>"
+    assert phone(1).removeprefix("+") not in gateway.outcome(400, answer.encode()).reason
 
 
 @pytest.mark.parametrize(("status", "answer"), [(500, b""), (503, FAILED[1]), (200, b"<html>"), (302, b""), (400, b"")])
