@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 DAY = 86400
 NAMES = 20  # metadata columns used, those that the most posts have
-CATEGORIES = 10  # of one column, the most frequent
-MIN_CATEGORY = 5  # posts
+CATEGORIES, FEWER = 60, 10  # of one column, the most frequent; the latter of more than MANY posts, for the memory
+MANY = 5000
+MIN_CATEGORY = 2  # posts: a campaign of four is as much a campaign, and its photos look alike
 
 
 def parts(posts: Sequence[Post]) -> list[Array]:
     """What the customer gave and what the calendar says: (n, p) and (n, q) without constant columns.
 
-    posts: n, oldest first. p is at most 260, q 26.
+    posts: n, oldest first. p is at most 1,260 (of more than MANY posts 260), q 26.
     """
     counted = Counter(name for post in posts for name in post.metadata)
     names = sorted(counted, key=lambda name: (-counted[name], name))[:NAMES]
@@ -85,7 +86,8 @@ def _texts(values: Sequence[str | None]) -> Array:
     import numpy as np
 
     counted = Counter(value for value in values if value is not None)
-    frequent = [value for value, count in counted.most_common(CATEGORIES) if count >= MIN_CATEGORY]
+    most = CATEGORIES if len(values) <= MANY else FEWER
+    frequent = [value for value, count in counted.most_common(most) if count >= MIN_CATEGORY]
     numbers = {value: number for number, value in enumerate(frequent)}
     places = np.array([numbers.get(value, len(frequent)) if value is not None else len(frequent) for value in values])
     categories = np.eye(len(frequent) + 1)[places, :-1]

@@ -46,6 +46,21 @@ def test_metadata_does_not_take_away_what_is_in_the_photos():
     assert train(prepared(vectors, engagement, [{"promoted": bool(each)} for each in promoted]), [], silent).released
 
 
+def test_what_many_small_campaigns_explain_is_not_credited_to_the_photos_that_look_alike_in_each():
+    chance = np.random.default_rng(4)
+    campaign = chance.permutation(np.arange(120) // 4)
+    vectors = 0.6 * photos(20000, 30)[campaign] + 0.4 * photos(60000, 120)
+    engagement = np.round(np.exp(3 + 1.2 * chance.normal(size=30)[campaign] + 0.5 * chance.normal(size=120)))
+    told, untold = (
+        prepared(
+            vectors.astype(np.float32), engagement, [{"campaign": f"c{each}"} if named else {} for each in campaign]
+        )
+        for named in (True, False)
+    )
+    assert not train(told, [], silent).released
+    assert train(untold, [], silent).released
+
+
 # Each image once
 
 
