@@ -139,7 +139,7 @@ class Guarded:
         return call
 
     def get_paginator(self, method: str) -> Any:
-        assert method == "query"
+        assert method in ("query", "list_objects_v2")
         return Guarded(self.guard, self.service, self.client.get_paginator(method))
 
     def _as_seen(self, error: ClientError, request: dict[str, Any]) -> ClientError:
@@ -177,8 +177,14 @@ def needs(service: str, method: str, arguments: tuple[Any, ...], request: dict[s
                 Need(f"secretsmanager:{_camel(method)}", _of("secretsmanager", f"secret:{request['SecretId']}-AbCdEf"))
             ]
         case "sns":
-            return [Need("sns:Publish", request["TopicArn"])]
+            named = request.get("TopicArn") or request.get("PlatformApplicationArn") or endpoint(request["EndpointArn"])
+            return [Need(f"sns:{_camel(method)}", named)]
     raise NotImplementedError(service)
+
+
+def endpoint(arn: str) -> str:
+    """A device as AWS names it; the emulator has its application's name there."""
+    return arn.replace(":app/", ":endpoint/")
 
 
 def _table_needs(method: str, request: dict[str, Any]) -> list[Need]:
@@ -200,7 +206,9 @@ def _bucket_needs(method: str, arguments: tuple[Any, ...], request: dict[str, An
             return _bucket_needs("put_object", (), request)
         case "head_object":
             return _bucket_needs("get_object", (), request)
-        case "list_objects_v2":
+        case "create_multipart_upload" | "upload_part" | "complete_multipart_upload":
+            return _bucket_needs("put_object", (), request)
+        case "list_objects_v2" | "paginate":
             return [Need("s3:ListBucket", f"arn:aws:s3:::{request['Bucket']}", request["Prefix"])]
         case "delete_objects":
             keys = [each["Key"] for each in request["Delete"]["Objects"]]

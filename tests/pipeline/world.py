@@ -24,7 +24,10 @@ RULES = {
     "Ranking Complete": ("tell_ranking",),
     "Model Trained": ("tell_model", "plan_rescoring"),
 }
-QUEUES = ("quality", "color", "composition", "content", "faces", "score", "train", "rescore")
+# The handlers of queues.
+QUEUES = {name: name for name in ("quality", "color", "composition", "content", "faces", "score", "train", "rescore")}
+QUEUES |= {"plan": "plan_campaign", "send_sms": "send_sms", "send_push": "send_push"}
+QUEUES |= {"imports": "import_recipients", "standings": "compute_standings"}
 
 
 class Killed(BaseException):
@@ -154,7 +157,7 @@ class World:
 
         kind, body = message.kind, message.body
         if kind in QUEUES:
-            answer = getattr(app, kind)(sqs_event(message), None)
+            answer = getattr(app, QUEUES[kind])(sqs_event(message), None)
             return bool(answer["batchItemFailures"])
         if kind == "uploaded":
             bucket = {"name": "proofsheet-local-media-000000000000"}
