@@ -79,7 +79,7 @@ def train(
     progress("judge", 0, 1)
     report |= judgment.report(study, model) | {"prior": {"id": leans_on, "weight": study.recipe.prior_weight}}
     if live is not None and seen_until is not None:
-        report["newest_posts"] = judgment.newest_posts(study, live, once.first_at > seen_until)
+        report["newest_posts"] = judgment.newest_posts(study, live, once.first_at > seen_until, seen_until)
     reason = judgment.refusal(report)
     progress("judge", 1, 1)
     return Outcome(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.scoring.model import Model, general
 from chalicelib.training import calibration, gate
-from chalicelib.training.choice import Choice, OutOfTime, fit
+from chalicelib.training.choice import FIRST, Block, Choice, OutOfTime, fit
 from chalicelib.training.evaluation import pair_accuracy
 from chalicelib.training.pipeline import Recipe, Shrunk
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CURVE = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 LEAST_NEWER = 10  # posts, to compare a new model with the live one
+NEWER_PARTS = 2
 PAIRED = calibration.PAIRED
 
 
@@ -105,19 +107,35 @@ def learning_curve(study: Study) -> list[dict[str, Any]]:
     return [{"n": n, "pair_accuracy": _rounded(pair_accuracy(truth[-PAIRED:], said[-PAIRED:]))} for n, said in curve]
 
 
-def newest_posts(study: Study, live: Model, newer: NDArray[np.bool_]) -> dict[str, Any]:
-    """Rank correlations on posts that neither model has learned from. newer: (n,), whether live has not seen them."""
-    import numpy as np
+def newest_posts(study: Study, live: Model, newer: NDArray[np.bool_], seen_until: float) -> dict[str, Any]:
+    """Rank correlations on the posts that live has not seen, in parts.
 
-    marks = study.later.each(newer)
-    truth = [each[mark] for each, mark in zip(study.truth, marks, strict=True)]
-    candidate = [each[mark] for each, mark in zip(study.later.predicted, marks, strict=True)]
-    lives = [each[mark] for each, mark in zip(study.later.each(_values(live, study.posts)), marks, strict=True)]
+    The first part is predicted with the candidate's recipe by a model of what live knew, the next ones by models of all
+    posts before them: live has learned from no less than its rival where the two begin.
+    newer: (n,), whether live has not seen them. seen_until: Unix seconds of the newest post that live learned from.
+    """
+    parts = _parts(study.posts.posted_at, seen_until)
+    marks = [newer[part.start : part.end] for part in parts]
+    every = _values(live, study.posts)
+    truth, lives = ([each[part.start : part.end] for part in parts] for each in (study.posts.targets, every))
+    candidate = [study.choice.predictions(study.recipe, part) for part in parts]
+    truth, candidate, lives = (
+        [values[mark] for values, mark in zip(each, marks, strict=True)] for each in (truth, candidate, lives)
+    )
     return {
-        "n": int(np.concatenate(marks).sum()),
+        "n": int(sum(mark.sum() for mark in marks)),
         "candidate": _rounded(gate.rank_correlation(truth, candidate)),
         "live": _rounded(gate.rank_correlation(truth, lives)),
     }
+
+
+def _parts(posted_at: Array, seen_until: float) -> list[Block]:
+    """The posts after that time, in equal parts; a model takes a few to begin with. posted_at: (n,) oldest first."""
+    import numpy as np
+
+    start = max(int(np.searchsorted(posted_at, seen_until, "right")), FIRST)
+    cuts = np.linspace(start, max(len(posted_at), start), NEWER_PARTS + 1).astype(int).tolist()
+    return [Block(*cut) for cut in pairwise(cuts) if cut[0] < cut[1]]
 
 
 def refusal(report: dict[str, Any]) -> str | None:

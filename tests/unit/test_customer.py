@@ -277,3 +277,12 @@ def test_without_newer_posts_the_live_model_stays():
     outcome = replaced(general(), seen=115)
     assert not outcome.released
     assert "5 images are newer" in outcome.report["reason"]
+
+
+def test_a_new_model_may_begin_with_what_the_live_one_knew():
+    data = liked(42, 90)
+    live = train(data.take(np.arange(60)), [], silent)
+    outcome = train(data, [], silent, live=live.model, seen_until=float(data.posted_at[59]))
+    assert live.released
+    assert outcome.report["newest_posts"]["n"] == 30
+    assert outcome.released
