@@ -66,7 +66,9 @@ def _waits_for(kind: str, item: Item) -> frozenset[str]:
     if kind == "campaign":
         return campaigns.waits_for(item)
     if kind == "chunk":
-        return frozenset({chunks.QUEUES[item["channel"]]})
+        # The first look after quiet hours: no message of it stands in a queue, however long that is.
+        is_let_go = "not_before" in item and not item["attempts"]
+        return frozenset() if is_let_go else frozenset({chunks.QUEUES[item["channel"]]})
     return frozenset(item.get("pending", ())) or frozenset({"score"} if item["state"] == "ready" else ())
 
 

@@ -163,8 +163,8 @@ def claim(store: AccountStore, chunk: str, token: str, now: float, lease_seconds
 def release(store: AccountStore, chunk: str, token: str, now: float, *, again_at: float | None = None) -> None:
     """Give the lease back, unless somebody else has it. again_at: nothing can be sent before, Unix seconds."""
     sweep_at = int(now if again_at is None else again_at) + PATIENCE_SECONDS
-    values: Item = {"token": token, "sweep": sweep_at}
-    update, remove = "SET #sweep_at = :sweep", "#lease, #holder, #not_before"
+    values: Item = {"token": token, "sweep": sweep_at, "zero": 0}
+    update, remove = "SET #sweep_at = :sweep, #attempts = :zero", "#lease, #holder, #not_before"
     if again_at is not None:
         update, remove = f"{update}, #not_before = :again", "#lease, #holder"
         values |= {"again": int(again_at), "sweep": int(again_at)}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib import contract
+from chalicelib import bus, contract
 from chalicelib.errors import Conflict, NotFound, ProofsheetError
 from chalicelib.push import audit, campaigns, launch, listing, snapshots, spend
 from chalicelib.push.game import Standing
@@ -327,6 +327,17 @@ def test_lost_messages_are_sent_again_by_the_sweeper(world: Campaigns, queue: st
         world.sweep(2000)
         world.drain()
     assert (world.view(campaign).state, world.view(campaign).progress.sent) == ("completed", 10)
+
+
+def test_the_end_of_quiet_hours_waits_for_no_idle_channel(world: Campaigns, monkeypatch: pytest.MonkeyPatch):
+    """At 12:00 in UTC it is 21:00 in Tokyo, and 07:00 ten hours later."""
+    world.enrol("u1", timezone="Asia/Tokyo", quiet_hours={"from": "20:00", "to": "07:00"})
+    campaign = world.start()
+    world.drain()
+    monkeypatch.setattr(bus, "busy_workers", lambda: frozenset({"send_sms"}))
+    world.sweep(11 * 3600)
+    world.drain()
+    assert (world.view(campaign).state, world.view(campaign).progress.sent) == ("completed", 1)
 
 
 # Money
