@@ -44,6 +44,7 @@ another account's items, not even by mistake. Only what runs by the clock reads 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,7 @@ from zlib import crc32
 import msgspec
 
 from chalicelib import aws, statements
+from chalicelib.errors import Unavailable
 from chalicelib.settings import settings
 
 Item = dict[str, Any]
@@ -60,6 +62,7 @@ SWEEP_SHARDS = 8
 BATCH_READ = 100
 BATCH_WRITE = 25
 INDEX_PAGES = 4  # of 1 MB, some 5,000 images each
+TRANSACTION_TRIES = 6  # in a third of a second
 
 
 class ConditionFailed(Exception):
@@ -179,15 +182,23 @@ class AccountStore(msgspec.Struct, frozen=True):
         return aws.from_item(answer["Attributes"])
 
     def transact(self, *writes: Write) -> None:
-        """All of these writes or, when one condition does not hold, none: Cancelled tells which."""
+        """All of these writes or, when one condition does not hold, none: Cancelled tells which.
+
+        Raises Unavailable where others keep writing to one of the items at the very same moment.
+        """
         actions: list[Any] = [self._action(write) for write in writes]
-        try:
-            aws.dynamodb().transact_write_items(TransactItems=actions)
-        except Exception as error:
-            failed = _refused(error)
-            if failed:
-                raise Cancelled(failed) from error
-            raise
+        for attempt in range(TRANSACTION_TRIES):
+            try:
+                aws.dynamodb().transact_write_items(TransactItems=actions)
+            except Exception as error:
+                if failed := _refused(error):
+                    raise Cancelled(failed) from error
+                if aws.error_code(error) != "TransactionCanceledException":
+                    raise
+                time.sleep(0.01 * 2**attempt)
+            else:
+                return
+        raise Unavailable("Others are changing the same; try again.")
 
     def _action(self, write: Write) -> Any:
         pk, sk = self.pk(write.kind, write.key), write.sk or write.kind

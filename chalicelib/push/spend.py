@@ -8,15 +8,12 @@ the safe side. Amounts are whole millionths of a dollar.
 
 from __future__ import annotations
 
-import random
 import time
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from chalicelib import aws
-from chalicelib.errors import Unavailable
 from chalicelib.push import phone
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore, Cancelled, ConditionFailed, Item, Write
@@ -25,7 +22,6 @@ MICROS = 1_000_000
 PRICE = "price"  # sort key, beside the chunk's head
 # Sort key of what a campaign has set aside, so that the query of its progress reads it as well.
 SET_ASIDE = "campaign$spend"
-TRIES = 6
 
 
 def micros(dollars: float) -> int:
@@ -88,19 +84,11 @@ def reserve(store: AccountStore, campaign: Item, chunk: str, now: float) -> str 
 
 def _transact(store: AccountStore, writes: list[Write]) -> list[int]:
     """The numbers of the writes that were refused, none if all were made. Raises Unavailable."""
-    for attempt in range(TRIES):
-        try:
-            store.transact(*writes)
-        except Cancelled as refusal:
-            return refusal.failed
-        except Exception as error:
-            # Another chunk is being reserved for at this very moment.
-            if aws.error_code(error) != "TransactionCanceledException":
-                raise
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))
-        else:
-            return []
-    raise Unavailable("The budget is being changed by others.")
+    try:
+        store.transact(*writes)
+    except Cancelled as refusal:
+        return refusal.failed
+    return []
 
 
 def month_of(now: float) -> str:
