@@ -148,7 +148,9 @@ def problems(store: AccountStore, model: str, query: contract.ProblemQuery) -> c
     if model in catalog.models():
         return contract.PostProblems(items=[], next=None)
     item = versions.model(store, model)
-    folder = storage.folder(store.account, model, item.get("looked_at", 0))
+    version = versions.get(store, model, item.get("looked_at", 0))
+    # A version that was taken back has its problems where it was trained.
+    folder = storage.folder(store.account, model, release.origin(version) if version else 0)
     lines = (storage.read(folder + storage.PROBLEMS) or b"").splitlines()
     start = int(query.cursor or 0)
     shown = lines[start : start + query.limit]

@@ -229,6 +229,18 @@ def test_a_better_version_takes_the_place_and_can_be_taken_back(world, store):
         models.roll_back(store, model, world.now)
 
 
+def test_a_version_that_is_taken_back_has_its_problems_again(world, store):
+    model = create(world, store, [*ITEMS[:COUNT], {"image": "somebody-elses", "engagement": 1}])
+    world.drain()
+    again(world, store, model, ITEMS[COUNT:])
+    world.drain()
+    models.roll_back(store, model, world.now)
+    world.drain()
+    seen = models.view(store, model)
+    assert (seen.version, seen.problems) == (3, 1)
+    assert list(reasons(store, model)) == ["somebody-elses"]
+
+
 def test_a_live_version_that_cannot_be_read_any_more_is_replaced(world, store):
     model = create(world, store)
     world.drain()
