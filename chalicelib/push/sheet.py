@@ -18,6 +18,8 @@ from chalicelib.push.platforms import Platform
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_RECORD = 64 * 1024
+# Of one piece: behind them a record is a line, or a file made for it would be searched for its quotes for hours.
+MOST_BROKEN = 100
 MOST_COLUMNS = 120
 # A quote opens a cell at its start alone. Possessive throughout: no record is read twice.
 CELL = rb'(?:"[^"]*+(?:""[^"]*+)*+"[^,\n]*+|[^",\n][^,\n]*+|)'
@@ -56,9 +58,11 @@ def records(data: bytes, *, last: bool) -> Iterator[Record]:
 
     Of 64 KB and a byte at least one record comes, if only as a problem.
     """
-    start = 0
+    start = broken_lines = 0
     while start < len(data):
         window = min(len(data), start + LONGEST_RECORD)
+        if broken_lines >= MOST_BROKEN:
+            window = data.find(b"\n", start, window) + 1 or window
         found = RECORD.match(data, start, window)
         if found is not None and (found["end"] or (last and found.end() == len(data))):
             size = found.end() - start
@@ -67,7 +71,7 @@ def records(data: bytes, *, last: bool) -> Iterator[Record]:
             return
         else:
             yield (broken := _broken(data, start))
-            size = broken.size
+            size, broken_lines = broken.size, broken_lines + 1
         start += size
 
 
