@@ -21,6 +21,7 @@ from chalicelib.push import chunks, progress, quiet
 from chalicelib.push.chunks import Move, Row
 from chalicelib.push.publishing import publish
 from chalicelib.push.turn import Pace, Turn, moved, rate
+from chalicelib.settings import settings
 from chalicelib.store import AccountStore, Item
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # A turn ends before the function's time does, and its lease after: 120 s, see infra/functions.yaml.
 RUN_SECONDS = 90
 LEASE_SECONDS = 150
+TURN_OF_LEASE = 0.6  # where the settings make it shorter
 LOOK_ROWS = 50  # after which the campaign's state and the recipients are read again,
 LOOK_SECONDS = 2.0  # or after this time, if that is sooner
 LONGEST_DELAY = 900  # of SQS
@@ -47,15 +49,20 @@ def send(
     campaign = store.get("campaign", message["campaign"])
     if campaign is None:
         return
-    holder = ids.new_id(now)
+    holder, lease = ids.new_id(now), lease_seconds()
     try:
-        head = chunks.claim(store, chunk, holder, now, LEASE_SECONDS)
+        head = chunks.claim(store, chunk, holder, now, lease)
     except chunks.Held as held:
         chunks.deliver(store, chunk, _delay(held.until - now))
         return
     if head is not None:
         pace = Pace(rate(chunks.channel_of(chunk)), clock, sleep)
-        _work(Turn(store, chunk, campaign, holder, clock, sleep, now + seconds, pace, settled=now), head)
+        until = now + min(seconds, TURN_OF_LEASE * lease)
+        _work(Turn(store, chunk, campaign, holder, clock, sleep, until, pace, settled=now), head)
+
+
+def lease_seconds() -> int:
+    return min(LEASE_SECONDS, settings().lease_seconds)
 
 
 def again(store: AccountStore, chunk: str) -> None:
@@ -103,7 +110,7 @@ def _come_again(turn: Turn, again_at: float | None, now: float) -> None:
     """By the queue; or by the sweeper, if that is further away than a queue can keep a message."""
     if again_at is None:
         # Nothing stopped this turn, yet there are rows that are open: a worker from before claimed them meanwhile.
-        chunks.deliver(turn.store, turn.chunk, _delay(LEASE_SECONDS if turn.pause is None else turn.pause))
+        chunks.deliver(turn.store, turn.chunk, _delay(lease_seconds() if turn.pause is None else turn.pause))
     elif again_at - now <= LONGEST_DELAY:
         chunks.deliver(turn.store, turn.chunk, _delay(again_at - now))
 
