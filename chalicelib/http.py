@@ -281,10 +281,9 @@ def read_body(endpoint: Endpoint, request: Any) -> Any:
     if endpoint.body is None:
         return None
     raw = request.raw_body
-    if not raw and "content-type" not in request.headers:
-        raw = b"{}"  # nothing sent: enough where every field is optional
-    else:
+    if raw or "content-type" in request.headers:
         _check_type(request, ("application/json",))
+    raw = raw or b"{}"  # nothing sent: enough where every field is optional
     if len(raw) > MAX_JSON_BYTES:
         raise TooLarge("A JSON body takes at most 1 MiB.")
     try:
