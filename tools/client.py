@@ -201,17 +201,17 @@ class Client:
 
     def dataset(self, file: Path) -> str:
         """Upload a file of posts, CSV or JSON lines by its name; the id of the data set. Raises ApiError."""
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise ApiError(f"{file} cannot be read: {error.strerror}.") from error
+        data = _content(file)
         format = "csv" if file.suffix.lower() == ".csv" else "jsonl"
         body = {"name": plain(file.name)[-200:], "format": format, "size": len(data)}
         slot = self._api.call("POST", "/datasets", contract.DataSetSlot, body)
-        answer = self._api.reach("POST", slot.upload.url, data=slot.upload.fields, files={"file": data})
+        self._upload(slot.upload, data)
+        return slot.id
+
+    def _upload(self, upload: contract.Upload, data: bytes) -> None:
+        answer = self._api.reach("POST", upload.url, data=upload.fields, files={"file": data})
         if not answer.ok:
             raise ApiError(f"The bucket refused the upload: {_bucket_message(answer)}")
-        return slot.id
 
     def learn(self, name: str, posts: Sequence[Mapping[str, Any]], watch: Watch = ignore) -> contract.Model:
         """Train a model on posts (see `contract.NewPost`) and wait until it scores, or cannot be had."""
@@ -222,6 +222,25 @@ class Client:
 
     def model(self, model: str) -> contract.Model:
         return self._api.call("GET", f"/models/{model}", contract.Model)
+
+    # Recipients
+
+    def import_recipients(self, file: Path, watch: Watch = ignore) -> contract.ImportView:
+        """Upload a CSV file of recipients, and wait until it has been read. Raises ApiError."""
+        data = _content(file)
+        body = {"name": plain(file.name)[-200:], "size": len(data)}
+        slot = self._api.call("POST", "/imports", contract.ImportSlot, body)
+        self._upload(slot.upload, data)
+        self._until(lambda: self._imported(slot.id), len(data) + 1, watch)
+        return self.imported(slot.id)
+
+    def _imported(self, name: str) -> int:
+        """Bytes that were read, and one for the end."""
+        found = self.imported(name)
+        return found.size + 1 if found.state in ("done", "failed") else found.read
+
+    def imported(self, name: str) -> contract.ImportView:
+        return self._api.call("GET", f"/imports/{name}", contract.ImportView)
 
     # Read and remove
 
@@ -364,6 +383,13 @@ def _alone(image: contract.Image, model: str) -> contract.Entry:
 
 def _renumbered(entries: list[contract.Entry]) -> list[contract.Entry]:
     return [msgspec.structs.replace(entry, rank=rank) for rank, entry in enumerate(entries, start=1)]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ApiError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _bucket_message(answer: requests.Response) -> str:
