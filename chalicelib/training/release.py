@@ -11,7 +11,7 @@ from typing import Literal
 
 from chalicelib import bus, log
 from chalicelib.errors import Conflict
-from chalicelib.images.record import due
+from chalicelib.images.record import due, timestamp
 from chalicelib.scoring import scorers
 from chalicelib.store import AccountStore, ConditionFailed, Item, Write
 from chalicelib.training import retraining, storage, versions
@@ -49,9 +49,10 @@ def _model_ended(item: Item, version: Item, state: End, reason: str | None, now:
     told: Item = {"looked_at": version["number"], "reason": reason, "problems": problems, "seen": seen}
     told["state"] = state if state == "ready" or live is None else "ready"
     if state == "ready":
-        told |= {"live": version["number"], "home": version["backend"], "trained_at": version["trained_at"]}
+        told |= {"live": version["number"], "home": version["backend"]}
     if state == "ready" or live is None:
         told |= {"n": version.get("n", 0), "report": version.get("report")}
+        told["trained_at"] = version.get("trained_at") or timestamp(now)
     values = {name: value for name, value in told.items() if value is not None}
     sets = ", ".join(f"#{name} = :{name}" for name in values)
     gone = "".join(f", #{name}" for name, value in told.items() if value is None)
