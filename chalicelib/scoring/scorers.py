@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from chalicelib.scoring.model import Model, Score
 
 RELEASED = ("ready", "superseded")
+# Why a model without a live version scores nothing, by its state.
+UNREADY = {
+    "not_enough_signal": "This model's posts do not show enough signal to score by; GET /models/{} has its report.",
+    "failed": "This model could not be trained; GET /models/{} says why.",
+}
 LOADED = 6  # models that a process keeps, of some 15 MB each where they were trained on 5,000 posts
 _resting: dict[str, float] = {}  # endpoints that have just failed, until when (monotonic clock)
 
@@ -61,7 +66,7 @@ def live(store: AccountStore, model: str) -> str:
     row = store.get("model", model)
     if row is None or "deleting" in row:
         raise NotFound("There is no such model.", field="model")
-    raise Conflict("This model is not ready.", field="model")
+    raise Conflict(UNREADY.get(row["state"], "This model is not ready yet.").format(model), field="model")
 
 
 def live_all(store: AccountStore) -> dict[str, str]:
