@@ -8,6 +8,7 @@ import msgspec
 
 from chalicelib import contract, ids
 from chalicelib.errors import Conflict, Unprocessable
+from chalicelib.features import schema
 from chalicelib.images.record import timestamp
 from chalicelib.scoring import catalog
 from chalicelib.settings import settings
@@ -46,8 +47,18 @@ def train(store: AccountStore, model: str, request: contract.NewTraining, now: f
     elif tracks != (source["type"] == "tracked"):
         learns = "tracked events" if tracks else "posts"
         raise Unprocessable(f"This model learns from {learns}; make another one.", field="source.type")
+    if source["type"] == "again" and _has_learned_all(store, item):
+        raise Conflict("Nothing is new since the last training; send newer posts.", field="source")
     retraining.begin(store, item, source, now)
     return _started(store, model, request.source)
+
+
+def _has_learned_all(store: AccountStore, item: Item) -> bool:
+    """Whether the newest training learned from all its posts as they are described now, so that it would end alike."""
+    newest = versions.get(store, item["id"], item.get("looked_at", 0))
+    if newest is None or "training" in item or "origin" in newest or newest["state"] == "failed":
+        return False
+    return not newest.get("problems") and newest.get("schema") == schema.SCHEMA_VERSION
 
 
 def _source(store: AccountStore, source: contract.Source) -> dict[str, Any]:

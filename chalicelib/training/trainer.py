@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chalicelib import log
+from chalicelib.features import schema
 from chalicelib.images.record import timestamp
 from chalicelib.store import AccountStore, ConditionFailed, Item
-from chalicelib.training import release, removal, storage, versions
+from chalicelib.training import release, removal, retraining, storage, versions
 from chalicelib.training.collection import Unusable
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ IMAGES_SECONDS = 2 * 3600
 SAGEMAKER_SECONDS = 6 * 3600
 TELL_SECONDS = 2.0
 NOTHING = "None of the posts can be used; the problems say why."
+NOTHING_SHOWN = "No image was shown in these days. A day counts once the nightly compaction has gone through it."
 NO_DIFFERENCE = "The images' rates differ no more than by chance."
 
 
@@ -202,7 +204,7 @@ def _fit(training: Training) -> None:
     if stored is None:
         raise ConditionFailed  # put away after the training has ended, or with the model
     data = DataSet.load(stored)
-    reason = _hopeless(data)
+    reason = _hopeless(training, data)
     if reason:
         training.learned(report=_json({"n": len(data), "reason": reason}), reason=reason)
         return
@@ -210,13 +212,19 @@ def _fit(training: Training) -> None:
     if outcome.released and outcome.model is not None:
         sha256 = _kept(training, outcome, outcome.model)
     reason = outcome.report.get("reason")
-    trained_at = timestamp(training.clock())
-    training.learned(report=_json(outcome.report), reason=reason, sha256=sha256, trained_at=trained_at)
+    training.learned(
+        report=_json(outcome.report),
+        reason=reason,
+        sha256=sha256,
+        trained_at=timestamp(training.clock()),
+        schema=schema.SCHEMA_VERSION,
+    )
 
 
-def _hopeless(data: DataSet) -> str | None:
+def _hopeless(training: Training, data: DataSet) -> str | None:
     if not len(data):
-        return NOTHING
+        tracks = retraining.source_of(training.version)["type"] == "tracked"
+        return NOTHING_SHOWN if tracks and not training.version.get("problems") else NOTHING
     return None if data.weights.any() else NO_DIFFERENCE
 
 

@@ -69,6 +69,22 @@ def test_ten_posts_do_not_show_enough_and_say_so(world, store):
     assert "10 different images" in seen.reason
 
 
+def test_a_model_that_was_refused_says_when_and_why_it_ranks_nothing(world, store):
+    seen = trained(world, store, ITEMS[:10])
+    with pytest.raises(Conflict, match=f"not show enough signal.*/models/{seen.id}"):
+        scorers.live(store, seen.id)
+    assert seen.trained_at > seen.created_at
+
+
+def test_a_model_that_failed_says_when_and_why_it_ranks_nothing(world, store):
+    model = create(world, store, source=upload(world, store, b"no posts"))
+    world.drain()
+    seen = models.view(store, model)
+    with pytest.raises(Conflict, match="could not be trained"):
+        scorers.live(store, seen.id)
+    assert seen.trained_at > seen.created_at
+
+
 def test_more_posts_are_added_to_those_that_were_not_enough(world, store):
     model = create(world, store, ITEMS[:10])
     world.drain()
@@ -245,7 +261,7 @@ def test_a_live_version_that_cannot_be_read_any_more_is_replaced(world, store):
     model = create(world, store)
     world.drain()
     storage.write(storage.folder(store.account, model, 1) + storage.MODEL, b"of another age")
-    again(world, store, model)
+    again(world, store, model, ITEMS[:1])
     world.drain()
     seen = models.view(store, model)
     assert (seen.version, seen.state, seen.reason) == (2, "ready", None)
@@ -253,15 +269,31 @@ def test_a_live_version_that_cannot_be_read_any_more_is_replaced(world, store):
 
 
 def test_a_post_that_the_live_version_knows_is_not_newer_by_a_part_of_a_second(world, store):
-    model = create(world, store, [{**item, "posted_at": number * 86_400 + 1e9 + 0.5} for number, item in FIRST])
+    items = [{**item, "posted_at": number * 86_400 + 1e9 + 0.5} for number, item in FIRST]
+    model = create(world, store, items)
     world.drain()
-    again(world, store, model)
+    again(world, store, model, items[:1])
     world.drain()
     assert models.view(store, model).reason.startswith("0 images are newer")
 
 
 def scored(store, model, number):
     return scorers.score(store, scorers.name(model, number), POSTS.vectors[:1])[0].value
+
+
+def test_the_same_posts_are_not_learned_from_twice(world, store):
+    model = create(world, store)
+    world.drain()
+    with pytest.raises(Conflict, match="Nothing is new"):
+        again(world, store, model)
+    seen = models.view(store, model)
+    assert (seen.state, seen.version) == ("ready", 1)
+
+
+def test_posts_whose_images_were_missing_may_be_tried_again(world, store):
+    model = create(world, store, [*ITEMS[:COUNT], {"image": "somebody-elses", "engagement": 1}])
+    world.drain()
+    assert again(world, store, model).state == "queued"
 
 
 def test_what_a_training_forbids_while_it_runs(world, store):
@@ -280,7 +312,7 @@ def test_a_training_that_breaks_off_each_time_ends_and_leaves_the_live_version(w
         raise Killed
 
     monkeypatch.setattr(customer, "train", deadly)
-    again(world, store, model)
+    again(world, store, model, ITEMS[:1])
     for _ in range(9):
         world.sweep(trainer.QUIET_SECONDS * 9)
     seen = models.view(store, model)
@@ -314,15 +346,15 @@ def test_an_account_has_ten_trainings_a_day(world, store, monkeypatch):
     world.now = noon
     model = create(world, store, ITEMS[:3])
     world.drain()
-    again(world, store, model)
+    again(world, store, model, ITEMS[:1])
     world.drain()
     with pytest.raises(TooManyRequests) as by_model:
-        again(world, store, model)
+        again(world, store, model, ITEMS[:1])
     with pytest.raises(TooManyRequests):
         create(world, store, ITEMS[:3])
     assert by_model.value.retry_after == retraining.DAY // 2
     world.now += retraining.DAY
-    assert again(world, store, model).state == "queued"
+    assert again(world, store, model, ITEMS[:1]).state == "queued"
 
 
 def test_a_deleted_model_makes_room_for_another(world, store, monkeypatch):
@@ -401,6 +433,13 @@ def test_tracked_images_that_differ_by_chance_alone_teach_nothing(world, store, 
     world.drain()
     seen = models.view(store, model)
     assert (seen.state, seen.reason) == ("not_enough_signal", trainer.NO_DIFFERENCE)
+
+
+def test_a_tracked_model_that_nobody_viewed_says_so(world, store):
+    model = create(world, store, source={"type": "tracked"})
+    world.drain()
+    seen = models.view(store, model)
+    assert (seen.state, seen.problems, seen.reason) == ("not_enough_signal", 0, trainer.NOTHING_SHOWN)
 
 
 def test_a_tracked_model_learns_from_nothing_else(world, store):

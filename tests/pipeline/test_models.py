@@ -187,10 +187,10 @@ def run_schedule(make_world, seed):
         if step == "back":
             models.roll_back(store, model, world.now)
         elif step == "race":
-            again(world, store, model)
+            again(world, store, model, source=source(0, 1))
             world.bag.messages *= 2
         else:
-            again(world, store, model, **({"source": source(COUNT, COUNT + MORE)} if step == "more" else {}))
+            again(world, store, model, source=source(COUNT, COUNT + MORE) if step == "more" else source(0, 1))
         settle(world, kill=0.5, twice=0.2)
         settle(world)
     return world, store, model
