@@ -117,9 +117,9 @@ def title(given: Sequence[Path]) -> str:
 def rank(connection: Connection, photos: Sequence[Photo], options: argparse.Namespace) -> list[Frame]:
     """Upload, rank and clean up; best first, then what failed on the way. Raises ApiError."""
     client = connection.client
-    _check_model(client, options.model)
-    if len(photos) == 1 and options.model != "general":
-        raise ApiError(f"One photo alone gets its score by the model general only, not by {options.model}.")
+    model = _model(client, options.model)
+    if len(photos) == 1 and model.id != "general" and model.version is None:
+        raise ApiError(f"One photo alone gets its score by the model general or an own one, not by {options.model}.")
     with progress("Uploading") as watch:
         sent = client.upload([photo.path for photo in photos], options.collection, watch)
     images = [upload.image for upload in sent if upload.image]
@@ -134,11 +134,12 @@ def rank(connection: Connection, photos: Sequence[Photo], options: argparse.Name
     return frames(photos, sent, ranked.entries)
 
 
-def _check_model(client: Client, model: str) -> None:
+def _model(client: Client, model: str) -> contract.Model:
     """Before anything is uploaded: this also finds out whether the address and the key are good."""
-    known = [entry.id for entry in client.models()]
+    known = {entry.id: entry for entry in client.models()}
     if model not in known:
         raise ApiError(f"There is no model {model}; there is {', '.join(known)}.")
+    return known[model]
 
 
 def frames(photos: Sequence[Photo], sent: Sequence[Sent], entries: Sequence[contract.Entry]) -> list[Frame]:
