@@ -86,7 +86,8 @@ def _try_again(turn: Turn, row: Row, tries: int, reason: str) -> Move:
 def _slow_down(turn: Turn, seconds: float) -> None:
     turn.throttles += 1
     seconds *= 2 ** (turn.throttles - 1)
-    if turn.throttles >= THROTTLES or turn.clock() + seconds >= turn.until:
+    # Nobody sleeps for long over rows that are claimed: meanwhile they may be paused, or their recipients opt out.
+    if turn.throttles >= THROTTLES or seconds >= BREAK_SECONDS or turn.clock() + seconds >= turn.until:
         turn.pause = max(BREAK_SECONDS, seconds)
     else:
         turn.sleep(seconds)

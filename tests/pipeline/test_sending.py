@@ -252,6 +252,15 @@ def test_who_is_throttled_all_the_time_leaves_the_chunk_for_later(sender):
     assert received(*map(phone, range(1, 10))) == [1] * 9
 
 
+def test_credentials_that_are_refused_leave_the_chunk_for_later_at_once(sender):
+    chunk = sender.plan(person(1), person(2))
+    sender.faults = [(403, b"<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>")]
+    sender.take()
+    assert (sender.states(chunk), sender.slept < 1) == ({"u1": "planned", "u2": "planned"}, True)
+    sender.work()
+    assert received(phone(1), phone(2)) == [1, 1]
+
+
 def test_an_invalid_message_fails_with_the_reason(sender):
     sender.faults = [INVALID]
     chunk = sender.plan(person(1))
