@@ -326,7 +326,7 @@ def _retire(work: Enrolment) -> None:
             devices.retire(work.store, recipient.id, recipient.removed, work.now)
             recipients.change(work.store, recipient.id, lambda now: _without(now, recipient.removed))
         except Unavailable:
-            log.exception("devices stay for later", recipient=recipient.id)
+            log.exception("devices stay for later", account=work.store.account)
 
     devices.at_once(clear, retiring)
 

@@ -299,6 +299,16 @@ def test_a_busy_sns_puts_a_deletion_off_and_stops_messages_at_once(people: Recip
     assert (people.get("ann"), people.owner(1)) == (None, None)
 
 
+def test_a_log_names_no_recipient(people: Recipients, capsys: pytest.CaptureFixture[str]):
+    """An id may be an address or a phone number."""
+    people.put({"id": "ann@mail.example", "devices": [device(1)]})
+    people.fail("DeleteEndpoint", error("Throttling"))
+    people.put({"id": "ann@mail.example"})
+    logged = capsys.readouterr().out
+    assert "devices stay for later" in logged
+    assert "ann@mail" not in logged
+
+
 def test_a_device_comes_back_after_its_removal_was_interrupted(people: Recipients):
     people.put({"id": "ann", "devices": [device(1)]})
     people.fail("DeleteEndpoint", error("Throttling"))
