@@ -1,9 +1,9 @@
 """What it costs: python -m tools.cost
 
 Ranks the photos that come with scikit-image in a local cloud of its own, asks for each at three sizes, tracks events of
-them, trains a model, adds up what every invocation logged (processor time, AWS requests, DynamoDB units, bytes of log),
-and prices that with tools/prices.json, beside an idle month and the same work on servers that always run. The last line
-is one JSON object.
+them, trains a model, sends campaigns, adds up what every invocation logged (processor time, AWS requests, DynamoDB
+units, bytes of log), and prices that with tools/prices.json, beside an idle month and the same work on servers that
+always run. The last line is one JSON object.
 
 A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
 """
@@ -43,7 +43,10 @@ MINUTES_A_MONTH = 43_800
 POLLS_A_MONTH_AND_QUEUE = 5 * 3 * MINUTES_A_MONTH
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 READS = ("GetItem.units", "Query.units", "BatchGetItem.units")
-WRITES = ("PutItem.units", "UpdateItem.units", "DeleteItem.units", "BatchWriteItem.units")
+WRITES = (
+    *("PutItem.units", "UpdateItem.units", "DeleteItem.units", "BatchWriteItem.units"),
+    *("BatchExecuteStatement.units", "TransactWriteItems.units"),
+)
 
 
 @dataclass
@@ -169,17 +172,20 @@ def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
 
 @dataclass
 class Spent:
-    """What each part of a run used: ranking the photos, variants of them, tracking EVENTS, a training, idle sweeps."""
+    """What each part of a run used: ranking the photos, variants of them, tracking EVENTS, a training, campaigns by
+    channel, idle sweeps."""
 
     ranked: Usage
     resized: Usage
     tracked: Usage
     trained: Usage
+    sent: dict[str, Usage]
     swept: Usage
 
 
 def run(photos: list[Path]) -> Spent:
     from localcloud.run import Ports, cloud
+    from tools import push_cost
     from tools.client import Client
     from tools.connection import demo_token
 
@@ -198,10 +204,22 @@ def run(photos: list[Path]) -> Spent:
         tracked = measure(local.logs.glob("*.log"))
         client.learn("cost", [{"image": image, "engagement": number} for number, image in enumerate(images)])
         trained = measure(local.logs.glob("*.log"))
+        send, sent = push_cost.begin(local.base_url, local.env), {}
+        for channel in ("sms", "push"):
+            before = measure(local.logs.glob("*.log"))
+            send(channel)
+            sent[channel] = difference(measure(local.logs.glob("*.log")), before)
+        idle = measure(local.logs.glob("*.log"))
         sweep_some_times(local.invoke_url)
         swept = measure(local.logs.glob("*.log"))
-    steps = ((resized, signed), (tracked, resized), (trained, tracked), (swept, trained))
-    return Spent(ranked, *(difference(later, earlier) for later, earlier in steps))
+    return Spent(
+        ranked,
+        resized=difference(resized, signed),
+        tracked=difference(tracked, resized),
+        trained=difference(trained, tracked),
+        sent=sent,
+        swept=difference(swept, idle),
+    )
 
 
 def track(client: Client, base_url: str, images: list[str]) -> None:
@@ -252,6 +270,19 @@ def model_lines(spent: Spent, photos: int) -> dict[str, tuple[str, dict[str, flo
     }
 
 
+def message_lines(spent: Spent) -> dict[str, tuple[str, dict[str, float]]]:
+    """1,000 messages of a campaign by each channel."""
+    from tools import push_cost
+
+    lines = {}
+    for channel, what in (("sms", "text messages, without what carriers take"), ("push", "pushes")):
+        used = push_cost.with_waits(spent.sent[channel], f"send_{channel}", channel)
+        dollars = [price(used.of(function)) for function in (*push_cost.OTHERS, f"send_{channel}")]
+        thousand = {name: value * 1000 / push_cost.MESSAGES for name, value in plus(*dollars).items()}
+        lines[f"thousand_{channel}"] = (f"1,000 {what}, of a campaign", thousand)
+    return lines
+
+
 def training(used: Usage, photos: int, measured: Measured) -> dict[str, float]:
     """Dollars of a training: what a small one used, with as many reads as there are posts, and the fit as measured."""
     grown = {name: count * measured.posts / photos for name, count in used.requests.items() if name.endswith(READS)}
@@ -267,9 +298,10 @@ def own_scores(used: Usage, photos: int, measured: Measured) -> dict[str, float]
     return plus(thousand, more)
 
 
-def plus(dollars: dict[str, float], more: dict[str, float]) -> dict[str, float]:
+def plus(*dollars: dict[str, float]) -> dict[str, float]:
     """The sum by service, the total last."""
-    services = {name: dollars.get(name, 0) + more.get(name, 0) for name in [*dollars, *more] if name != "total"}
+    names = dict.fromkeys(name for each in dollars for name in each if name != "total")
+    services = {name: sum(each.get(name, 0) for each in dollars) for name in names}
     return {**services, "total": sum(services.values())}
 
 
@@ -285,7 +317,13 @@ def sweep_some_times(invoke_url: str, times: int = 5) -> None:
 def difference(later: Usage, earlier: Usage) -> Usage:
     counters = ("invocations", "cpu_ms", "requests", "waits")
     spent = {name: getattr(later, name) - getattr(earlier, name) for name in counters}
-    return Usage(**spent, log_bytes=later.log_bytes - earlier.log_bytes, metrics=later.metrics - earlier.metrics)
+    requests_of = {name: each - earlier.requests_of[name] for name, each in later.requests_of.items()}
+    return Usage(
+        **spent,
+        requests_of=defaultdict(Counter, requests_of),
+        log_bytes=later.log_bytes - earlier.log_bytes,
+        metrics=later.metrics - earlier.metrics,
+    )
 
 
 def show(title: str, dollars: dict[str, float]) -> None:
@@ -301,7 +339,8 @@ def main() -> int:
     thousand = {name: value * 1000 / count for name, value in price(spent.ranked).items()}
     made = {name: value * 1000 / (count * len(WIDTHS)) for name, value in price(spent.resized).items()}
     events = {name: value * 1_000_000 / EVENTS for name, value in price(spent.tracked).items()}
-    metrics = spent.ranked.metrics | spent.resized.metrics | spent.tracked.metrics | spent.trained.metrics
+    parts = [spent.ranked, spent.resized, spent.tracked, spent.trained, *spent.sent.values()]
+    metrics = set[str]().union(*(part.metrics for part in parts))
     idle, servers = idle_month(spent.swept, len(metrics)), PRICES["always_on"]
     # Each part of the product adds its line here, as dollars by service for a round number of its units.
     lines = {
@@ -309,6 +348,7 @@ def main() -> int:
         "thousand_variants": (f"1,000 variants made ({', '.join(map(str, WIDTHS))} px, WebP)", made),
         "million_events": (f"1,000,000 events tracked and counted, {REQUEST_EVENTS} a request", events),
         **model_lines(spent, count),
+        **message_lines(spent),
         "million_views": ("1,000,000 views of stored variants, without traffic", a_million_views()),
     }
     print(f"From {count} photos measured; list prices of {PRICES['as_of']}, {PRICES['region']}")
