@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CURVE = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 LEAST_NEWER = 10  # posts, to compare a new model with the live one
-NEWER_PARTS = 2
+NEWER_PARTS = 3
 PAIRED = calibration.PAIRED
 
 
