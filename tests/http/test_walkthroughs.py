@@ -1,4 +1,4 @@
-"""What docs/tracking.md, docs/delivery.md and docs/your-own-model.md tell a newcomer to type, typed."""
+"""What docs/tracking.md, delivery.md, your-own-model.md and push.md tell a newcomer to type, typed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ ROOT = Path(__file__).parents[2]
 def commands(page, cloud):
     """Everything behind a `$` in the page's console blocks, told of this cloud instead of the one on port 8000."""
     blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
-    typed = [text for block in blocks for text in re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)]
+    typed = [text for block in blocks for text in re.findall(r"^\$ ((?:.*\\\n)*.*(?:\n> .*)*)$", block, re.MULTILINE)]
     told = {
         "http://localhost:8000": cloud.base_url,
+        "http://localhost:4566": cloud.env["AWS_ENDPOINT_URL"],
+        "--stage local": f"--stage {cloud.env['PROOFSHEET_STAGE']}",
         ".venv/bin/python": sys.executable,
         "you@mail.example": f"{uuid.uuid4().hex}@example.com",
     }
-    return [re.sub("|".join(map(re.escape, told)), lambda found: told[found[0]], text) for text in typed]
+    return [
+        re.sub("|".join(map(re.escape, told)), lambda found: told[found[0]], text.replace("\n> ", "\n"))
+        for text in typed
+    ]
 
 
 def type_in(lines, cloud, seconds=90):
@@ -81,3 +86,37 @@ def test_the_walk_through_of_an_own_model_goes_from_posts_to_its_deletion(cloud,
     assert (better["version"], better["report"]["newest_posts"]["n"], taken_back["version"]) == (2, 15, 3)
     assert gone["error"]["code"] == "not_found"
     assert {*noise["report"], *better["report"]} <= explained("your-own-model.md", "The report")
+
+
+@pytest.mark.timeout(400)
+def test_the_walk_through_of_push_goes_from_recipients_to_a_deletion(cloud, tmp_path):
+    typed = [line.replace("build", str(tmp_path)) for line in commands("push.md", cloud)]
+    output = type_in(typed, cloud, seconds=300)
+    answers = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    stored, gina, _, standings, dry, refused, sent, skipped, hugo, dear, cancelled, audit, inbox, read, gone = answers
+    assert (stored["stored"], stored["problems"][0]["id"], gina["line"]) == (2, "carl", 5)
+    assert "4 of 5 rows are stored" in output
+    assert [(each["recipient"], each["points"], each["badges"]) for each in standings["items"]] == [
+        ("anna", 20, ["Regular"]),
+        ("bert", 10, []),
+    ]
+    assert (
+        dry["estimate"]["exact"],
+        dry["estimate"]["recipients"],
+        dry["estimate"]["channels"]["sms"]["messages"],
+    ) == (
+        True,
+        6,
+        4,
+    )
+    assert refused["error"]["field"] == "template.sms"
+    assert (sent["state"], sent["progress"]["sent"], sent["progress"]["skipped"]) == ("completed", 5, 7)
+    assert {row["state"] for row in skipped["items"]} == {"skipped"}
+    assert hugo["sms_blocked"].startswith("OptedOut")
+    assert (dear["reason"], cancelled["state"], audit["items"][0]["action"]) == (
+        "max_dollars",
+        "cancelled",
+        "campaign.cancelled",
+    )
+    assert [message["text"] for message in inbox["items"]] == ["Hi Bert! You have 10 points."]
+    assert (read, gone["error"]["code"]) == ({"unread": 0}, "not_found")
