@@ -387,3 +387,9 @@ def test_arns_of_policies_resolve_without_a_rest():
     unresolved = [grant for file in set(policy_files().values()) for grant in grants(file) if "$" in grant.resource]
     assert unresolved == []
     assert arn({"Fn::Sub": "arn:${AWS::Partition}:sqs:${Stage}"}) == "arn:aws:sqs:local"
+
+
+def test_why_rows_of_a_file_were_not_stored_can_be_read_as_long_as_the_import(of_type):
+    rules = of_type("S3::Bucket")["MediaBucket"]["LifecycleConfiguration"]["Rules"]
+    [days] = [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "imported/"]
+    assert days * 86_400 == imports.ROW_SECONDS
