@@ -8,6 +8,8 @@
 | small_pools    | each event gets a process of its own, 150 MB with numpy, and two cores  | as on AWS, which has     |
 |                | start thirty of them at once                                            | more cores               |
 | quick_stderr   | every quiet invocation waits 50 ms for a log line that does not come    | no issue found (2026-11) |
+| whole_notices  | a notice of SNS lacks Subject and MessageAttributes, which Chalice      | no issue found (2026-11) |
+|                | reads of every one                                                      |                          |
 
 Each has a contract test in tests/localcloud/test_deployed_shims.py.
 """
@@ -15,6 +17,7 @@ Each has a contract test in tests/localcloud/test_deployed_shims.py.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 import sys
@@ -40,6 +43,7 @@ def install(folder: Path) -> None:
     shared_trees(folder / "trees")
     small_pools()
     quick_stderr()
+    whole_notices()
 
 
 def isolation(folder: Path) -> None:
@@ -89,6 +93,17 @@ def shared_trees(root: Path) -> None:
 def _fingerprint(archive: zipfile.ZipFile) -> str:
     contents = repr([(item.filename, item.CRC, item.file_size) for item in archive.infolist()])
     return hashlib.sha256(contents.encode()).hexdigest()[:32]
+
+
+def whole_notices() -> None:
+    from ministack.services import sns
+
+    deliver = sns._deliver_to_lambda  # noqa: SLF001
+
+    def delivered(function: str, notice: str, *rest: Any) -> None:
+        deliver(function, json.dumps({"Subject": None, "MessageAttributes": {}, **json.loads(notice)}), *rest)
+
+    sns._deliver_to_lambda = delivered  # noqa: SLF001
 
 
 def small_pools() -> None:

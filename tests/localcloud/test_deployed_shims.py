@@ -31,6 +31,11 @@ def handler(event, context):
         "process": os.getpid(),
     }
 
+def told(event, context):
+    notice = event["Records"][0]["Sns"]
+    with open(notice["Message"], "w") as file:
+        json.dump(notice, file)
+
 def picture(event, context):
     headers = {"Content-Type": "image/jpeg", "ETag": '"1"', "X-Body": str(event["isBase64Encoded"])}
     body = base64.b64encode(bytes(range(256))).decode()
@@ -49,11 +54,11 @@ def endpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def functions(endpoint):
-    """Two functions, `one` and `two`, of the same code, and `picture`, which answers a gateway."""
+    """Two functions, `one` and `two`, of the same code; `picture` answers a gateway, `told` hears of a topic."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("probe.py", CODE)
-    for name, handler in {"one": "handler", "two": "handler", "picture": "picture"}.items():
+    for name, handler in {"one": "handler", "two": "handler", "picture": "picture", "told": "told"}.items():
         client("lambda", endpoint).create_function(
             FunctionName=name,
             Runtime="python3.12",
@@ -183,6 +188,16 @@ def test_small_pools_a_queue_is_polled_whatever_the_type_of_its_concurrency(endp
     assert eventually(
         lambda: set(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"].values()) == {"0"}
     )
+
+
+def test_whole_notices_a_function_is_told_what_chalice_reads(endpoint, functions, tmp_path):
+    sns, file = client("sns", endpoint), tmp_path / "notice.json"
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn("lambda", "function:told"))
+    sns.publish(TopicArn=topic, Message=str(file))
+    eventually(lambda: file.exists() and file.read_text().endswith("}"))
+    notice = json.loads(file.read_text())
+    assert (notice["Subject"], notice["MessageAttributes"]) == (None, {})
 
 
 def test_quick_stderr_a_silent_warm_call_does_not_wait_for_log_lines(invoke):
