@@ -45,7 +45,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
@@ -169,16 +169,17 @@ class AccountStore(msgspec.Struct, frozen=True):
         update, condition: DynamoDB expressions; `#name` stands for the attribute of that name, `:name` for a value.
         """
         used = _names(update) | _names(condition)
+        request: Any = {
+            "TableName": settings().table,
+            "Key": _key(self.pk(kind, key), sk or kind),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in used},
+            "ExpressionAttributeValues": aws.to_item({f":{name}": value for name, value in values.items()}),
+            "ReturnValues": "ALL_NEW",
+        }
         with _conditions():
-            answer = aws.dynamodb().update_item(
-                TableName=settings().table,
-                Key=_key(self.pk(kind, key), sk or kind),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in used},
-                ExpressionAttributeValues=aws.to_item({f":{name}": value for name, value in values.items()}),
-                ReturnValues="ALL_NEW",
-            )
+            answer: Any = _unless_in_transaction(lambda: aws.dynamodb().update_item(**request))
         return aws.from_item(answer["Attributes"])
 
     def transact(self, *writes: Write) -> None:
@@ -444,6 +445,18 @@ def _due(line: str, now: float, limit: int) -> Iterator[tuple[str, str]]:
         )
         for item in answer["Items"]:
             yield item["pk"]["S"], item["sk"]["S"]
+
+
+def _unless_in_transaction[T](write: Callable[[], T]) -> T:
+    """Write again what met a transaction at the same item, which boto3 does not do. Raises Unavailable."""
+    for attempt in range(TRANSACTION_TRIES):
+        try:
+            return write()
+        except Exception as error:
+            if aws.error_code(error) != "TransactionConflictException":
+                raise
+        time.sleep(0.01 * 2**attempt)
+    raise Unavailable("Others are changing the same; try again.")
 
 
 def _key(pk: str, sk: str) -> Any:

@@ -57,3 +57,20 @@ def test_conflicts_without_end_are_unavailable(transact):
     with pytest.raises(Unavailable):
         transact(table)
     assert table.asked == TRANSACTION_TRIES
+
+
+def test_an_update_that_meets_a_transaction_is_tried_again(monkeypatch):
+    class Met:
+        asked = 0
+
+        def update_item(self, **_request):
+            self.asked += 1
+            if self.asked < 3:
+                raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "UpdateItem")
+            return {"Attributes": {"n": {"N": "2"}}}
+
+    table = Met()
+    monkeypatch.setattr(aws, "dynamodb", lambda: table)
+    monkeypatch.setattr("chalicelib.store.time.sleep", lambda _seconds: None)
+    assert AccountStore("a").update("thing", "a", "SET #n = :n", {"n": 2}, condition="attribute_exists(pk)") == {"n": 2}
+    assert table.asked == 3
