@@ -16,6 +16,7 @@ TOGETHER = {
     "tests/http/": "the API",
     "tests/clients/": "the API",
     "tests/browser/test_track_end_to_end.py": "the API",
+    "tests/localcloud/test_big_campaign.py": "a cloud of its own",
     "tests/localcloud/": "the sample app",
     "tests/deployed/": "an emulator for deployments",
     "tests/package/": "the template",
