@@ -572,10 +572,10 @@ class BestQuery(Request):
 
 
 class StandingsQuery(Request):
-    """around: a recipient, in the middle of the answer; not with a cursor."""
+    """around: a recipient, in the middle of the first page; a cursor goes on from there."""
 
     limit: Limit = 50
-    cursor: Cursor | UnsetType = UNSET
+    cursor: Annotated[str, Meta(pattern="^[0-9a-hjkmnp-tv-z]{26}[0-9]{1,9}$")] | UnsetType = UNSET
     around: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
 
 
@@ -950,5 +950,5 @@ class Unread(Answer):
 class NewRead(Request):
     """until: a message's id; it and all before it are read from now on. recipient: as in `GET /inbox`."""
 
-    until: Identifier
+    until: Annotated[str, Meta(pattern="^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     recipient: RecipientId | UnsetType = UNSET

@@ -18,7 +18,7 @@ import msgspec
 
 from chalicelib import contract, ids, log
 from chalicelib.auth import Principal
-from chalicelib.errors import Forbidden, Unprocessable
+from chalicelib.errors import Forbidden
 from chalicelib.images.record import timestamp
 from chalicelib.store import AccountStore, ConditionFailed, Item
 
@@ -159,19 +159,18 @@ def _unread(store: AccountStore, users: list[str], oldest: str, read: str) -> in
 
 
 def mark_read(principal: Principal, request: contract.NewRead, now: float) -> contract.Unread:
-    """All messages up to this one are read; one that stands before what was read already changes nothing.
+    """All messages up to this one, of those that there are by now, are read.
 
-    Raises Forbidden, and Unprocessable for what is no message's id, or one of the future.
+    One that stands before what was read already changes nothing. Raises Forbidden.
     """
     store, users = _whose(principal, request.recipient)
-    if not ids.is_id(request.until) or request.until >= _place(now + CLOCKS_SECONDS):
-        raise Unprocessable("This is no message's id.", field="until")
+    until = request.until if request.until < _place(now + CLOCKS_SECONDS) else ids.new_id(now)
     with suppress(ConditionFailed):
         store.update(
             KIND,
             users[0],
             "SET #until = :until",
-            {"until": request.until},
+            {"until": until},
             condition="attribute_not_exists(#until) OR #until < :until",
             sk=READ,
         )

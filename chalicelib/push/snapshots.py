@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chalicelib import aws, contract
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.errors import NotFound
 from chalicelib.ids import LENGTH
 from chalicelib.push.game import Standing
 from chalicelib.settings import settings
@@ -61,14 +61,12 @@ def shard(store: AccountStore, snapshot: str, number: int) -> dict[str, Standing
 
 
 def page(store: AccountStore, query: contract.StandingsQuery) -> contract.Standings:
-    """Raises NotFound for a recipient without a standing, BadRequest for a cursor that none of ours is."""
-    if query.cursor and query.around:
-        raise BadRequest("Ask for a cursor or around a recipient, not for both.", field="around")
+    """Raises NotFound for a recipient without a standing, and for a cursor of no snapshot that there is."""
     snapshot, place = _cursor(query.cursor) if query.cursor else (latest(store), 0)
     item = store.get(KIND, snapshot) if snapshot else None
     if item is None or snapshot is None:
         return _without(query)
-    if query.around:
+    if query.around and not query.cursor:
         place = max(0, _place(store, snapshot, query.around) - query.limit // 2)
     items = _rows(store, snapshot, place, min(place + query.limit, item["total"]))
     end = place + len(items)
@@ -85,17 +83,14 @@ def page(store: AccountStore, query: contract.StandingsQuery) -> contract.Standi
 
 def _without(query: contract.StandingsQuery) -> contract.Standings:
     if query.cursor:
-        raise BadRequest("This cursor is of no snapshot that there is.", field="cursor")
+        raise NotFound("This cursor is of no snapshot that there is.", field="cursor")
     if query.around:
         raise NotFound("This recipient has no standing.", field="around")
     return contract.Standings(items=[], next=None)
 
 
 def _cursor(cursor: str) -> tuple[str, int]:
-    snapshot, place = cursor[:LENGTH], cursor[LENGTH:]
-    if not place.isdecimal():
-        raise BadRequest("This cursor is none of ours.", field="cursor")
-    return snapshot, int(place)
+    return cursor[:LENGTH], int(cursor[LENGTH:])
 
 
 def _place(store: AccountStore, snapshot: str, recipient: str) -> int:

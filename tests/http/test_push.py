@@ -190,6 +190,7 @@ def test_recipients_of_another_account_are_not_there(admin, new_caller):
 def test_what_was_read_stays_read(new_caller, jpeg):
     member = new_caller()
     images = [member.upload(jpeg) for _ in range(2)]
+    assert {member.ready(image)["state"] for image in images} == {"ready"}
     made = [member("POST", "/rankings", {"images": images, "name": name}).json()["id"] for name in ("one", "two")]
     seen = member.until("/inbox", lambda seen: len(seen["items"]) == 2)
     assert {item["about"]["ranking"] for item in seen["items"]} == set(made)
@@ -202,6 +203,5 @@ def test_what_was_read_stays_read(new_caller, jpeg):
     assert ([item["id"] for item in first["items"] + rest["items"]], rest["next"]) == ([newest, oldest], None)
 
 
-@pytest.mark.parametrize("until", ["nonsense", "7zzzzzzzzzzzzzzzzzzzzzzzzz"])
-def test_nothing_is_read_up_to_what_is_no_message(member, until):
-    assert member("POST", "/inbox/read", {"until": until}).status_code == 422
+def test_nothing_is_read_up_to_what_is_no_message(member):
+    assert member("POST", "/inbox/read", {"until": "nonsense"}).status_code == 422

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from chalicelib import auth, contract, ids, notices
-from chalicelib.errors import Forbidden, Unprocessable
+from chalicelib.errors import Forbidden
 from chalicelib.push import inbox
 from chalicelib.store import AccountStore
 from tests.pipeline.recipient_world import dynamodb_post
@@ -88,10 +88,11 @@ def test_reading_never_goes_back_and_what_comes_later_is_unread(store, ann):
     assert (found.unread, [item.read for item in found.items]) == (1, [False, True, True, True])
 
 
-@pytest.mark.parametrize("until", ["one", "u" * 26, ids.new_id(NOW + DAY)])
-def test_what_is_no_message_and_what_is_of_tomorrow_is_not_read(store, ann, until):
-    with pytest.raises(Unprocessable):
-        inbox.mark_read(ann, contract.NewRead(until=until), NOW)
+def test_who_reads_up_to_tomorrow_has_read_what_there_is_today(store, ann):
+    leave(store, "today")
+    assert inbox.mark_read(ann, contract.NewRead(until=ids.new_id(NOW + DAY)), NOW + 1).unread == 0
+    leave(store, "later", now=NOW + 2)
+    assert page(ann, now=NOW + 3).unread == 1
 
 
 def test_messages_are_gone_after_ninety_days_even_if_the_table_still_has_them(store, ann):
