@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chalicelib import ids, log
-from chalicelib.push import chunks, progress, quiet
+from chalicelib.push import chunks, numbers, progress, quiet
 from chalicelib.push.chunks import Move, Row
 from chalicelib.push.publishing import publish
 from chalicelib.push.turn import Pace, Turn, moved, rate
@@ -194,7 +194,18 @@ def _sort(turn: Turn, rows: list[Row], known: dict[str, Recipient]) -> tuple[lis
             turn.quiet_until = min(end, turn.quiet_until or end)
         else:
             ready.append(row)
-    return records, ready
+    twice = _twice(turn, ready, known)
+    records += [moved(row, _unsent(row, "skipped"), int(now), reason="same_number") for row in twice]
+    return records, [row for row in ready if row not in twice]
+
+
+def _twice(turn: Turn, rows: list[Row], known: dict[str, Recipient]) -> list[Row]:
+    """Those whose number gets the message as another recipient's."""
+    if turn.channel == "push" or not rows:
+        return []
+    phones = {row.recipient: known[row.recipient].phone or "" for row in rows}
+    taken = numbers.taken(turn.store, turn.campaign["id"], phones, turn.clock())
+    return [row for row in rows if row.recipient in taken]
 
 
 def unreachable(recipient: Recipient | None, channel: str) -> str | None:

@@ -81,10 +81,10 @@ class Sender:
             raise fault
         return status, answer
 
-    def plan(self, *people, channel="sms", campaign="campaign"):
+    def plan(self, *people, channel="sms", campaign="campaign", page=0):
         rows = [(*recipients.place(each.id), recipients.encoded(each, None)) for each in people]
         self.store.insert_many(recipients.KIND, rows)
-        chunk = chunks.key(campaign, 0, 0, channel)
+        chunk = chunks.key(campaign, 0, page, channel)
         chunks.write(self.store, chunk, [Row(each.id, text=f"Hi {each.id}") for each in people], self.now)
         chunks.deliver(self.store, chunk)
         return chunk
@@ -159,6 +159,34 @@ def test_everybody_gets_one_message_and_the_campaign_completes(sender):
     assert received(*map(phone, range(1, 13))) == [1] * 12
     assert set(sender.states(chunk).values()) == {"sent"}
     assert (sender.state, sender.progress().sent, sender.progress().planned) == ("completed", 12, 0)
+
+
+def test_recipients_who_share_a_number_get_one_message_together(sender):
+    chunk = sender.plan(person(1), person(2, phone=phone(1)))
+    other = sender.plan(person(3, phone=phone(1)), person(4), page=1)
+    sender.work()
+    assert received(phone(1), phone(4)) == [1, 1]
+    assert sender.states(chunk) | sender.states(other) == {"u1": "sent", "u2": "skipped", "u3": "skipped", "u4": "sent"}
+    assert {row.reason for row in chunks.rows(sender.store, other)} == {None, "same_number"}
+
+
+def test_a_number_stays_with_the_recipient_who_took_it_wherever_a_worker_dies(sender):
+    for number in range(1, 8):
+        campaign, shared = f"campaign{number}", phone(100 + number)
+        sender.head(campaign, state="sending", delivery="at_most_once", planned_at=NOW)
+        chunk = sender.plan(person(1, phone=shared), person(2, phone=shared), campaign=campaign)
+        sender.world.kill_at(number)
+        body = sender.queue[0].body
+        with pytest.raises(Killed):
+            sender.take()
+        sender.world.emulator.on_call = lambda *_: None
+        sender.now += sending.LEASE_SECONDS
+        sending.send(body, clock=lambda: sender.now, sleep=sender.sleep)
+        sender.queue.clear()
+        states = sender.states(chunk)
+        assert states["u1"] in ("sent", "unknown")
+        assert states["u2"] == "skipped"
+        assert received(shared)[0] <= 1
 
 
 def test_the_text_is_deleted_when_it_is_sent_and_the_id_of_sns_is_kept(sender):
