@@ -103,9 +103,8 @@ class Cloud:
         stack.forward_sign_ups(self.endpoint, self.invoke_url)
         self.env = stack.environment(self.endpoint, outputs, invoke_url=self.invoke_url)
         self.env["PROOFSHEET_URL"] = self.base_url
-        # Before the app: who sees it answer finds the note.
-        stack.write_environment(self.state / "env.json", self.base_url, self.env)
         self._start_app()
+        stack.write_environment(self.state / "env.json", self.base_url, self.env)
 
     def _start_emulator(self) -> None:
         command = python(

@@ -179,12 +179,12 @@ class SageMaker:
                 self.running["TrainingJob", name] = await self._training(job)
             except (*BROKEN, LookupError) as error:
                 _finish(job, "Failed", FailureReason=f"AlgorithmError: {error}")
-        elif container.ended == 0:
+        elif (ended := container.ended) == 0:
             artifact = f"{job['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/model.tar.gz"
             await self.objects.put(artifact, container.archive())
             _finish(job, "Completed", ModelArtifacts={"S3ModelArtifacts": artifact})
-        elif container.ended is not None:
-            told = f'ExecuteUserScriptError:\nExitCode {container.ended}\nErrorMessage "{container.last_words()}"'
+        elif ended is not None:
+            told = f'ExecuteUserScriptError:\nExitCode {ended}\nErrorMessage "{container.last_words()}"'
             _finish(job, "Failed", FailureReason=f"AlgorithmError: {told}"[:REASON_LIMIT])
         elif time.time() - job["CreationTime"] > job["StoppingCondition"].get("MaxRuntimeInSeconds", 86400):
             _finish(job, "Stopped", SecondaryStatus="MaxRuntimeExceeded")

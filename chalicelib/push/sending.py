@@ -66,8 +66,10 @@ def lease_seconds() -> int:
 
 
 def again(store: AccountStore, chunk: str) -> None:
-    """For the sweeper: the chunk stands still, so its message may be lost."""
-    chunks.deliver(store, chunk)
+    """For the sweeper: the chunk stands still, so its message may be lost. In a pause nothing is sent."""
+    campaign = store.get("campaign", chunks.campaign_of(chunk))
+    if campaign is not None and campaign["state"] != "paused":
+        chunks.deliver(store, chunk)
 
 
 def _work(turn: Turn, head: Item) -> None:

@@ -14,6 +14,8 @@ GUARDED = [endpoint for endpoint in app.api.endpoints if endpoint.access != "ope
 NAMED = [endpoint for endpoint in GUARDED if "{" in endpoint.path]
 EXAMPLES = {"/images/{image}/process": {"properties": ["color"]}, "/presets/{name}": {"operations": "w10"}}
 # Whoever puts something under a name puts it into an account of their own.
+MODEL_ROUTES = ["/models/{model}" + rest for rest in ("", "/train", "/rollback", "/problems")]
+CAMPAIGN_ROUTES = ["/campaigns/{campaign}" + rest for rest in ("", "/pause", "/resume", "/cancel", "/recipients")]
 FOREIGN = [endpoint for endpoint in NAMED if endpoint.method != "PUT"]
 
 
@@ -48,11 +50,22 @@ def foreign_admin(new_caller):
 @pytest.fixture(scope="module")
 def things(member, new_caller, scored):
     """One of everything that an account can own, by the name of its path parameter."""
-    assert new_caller("admin")("PUT", "/presets/theirs", {}).status_code == 200
+    admin = new_caller("admin")
+    assert admin("PUT", "/presets/theirs", {}).status_code == 200
+    assert admin("PUT", "/recipients", {"items": [{"id": "theirs"}]}).json()["stored"] == 1
+    template = {"sms": "Hello"}
+    campaign = admin("POST", "/campaigns", {"name": "c", "channel": "sms", "audience": {}, "template": template}).json()
+    upload = admin("POST", "/imports", {"name": "r.csv", "size": 9}).json()["id"]
     api_key = member("POST", "/api-keys", {"name": "mine"}).json()["id"]
     write_key = member("POST", "/write-keys", {}).json()["key"]
     ranking = member("POST", "/rankings", {"images": scored[:2]}).json()["id"]
+    posts = [{"image": image, "engagement": 1} for image in scored[:2]]
+    model = member("POST", "/models", {"name": "m", "source": {"type": "posts", "items": posts}}).json()["id"]
     return {
+        **dict.fromkeys(MODEL_ROUTES, model),
+        **dict.fromkeys(CAMPAIGN_ROUTES, campaign["id"]),
+        "/recipients/{recipient}": "theirs",
+        "/imports/{name}": upload,
         "/api-keys/{key}": api_key,
         "/write-keys/{key}": write_key,
         "/images/{image}": scored[0],

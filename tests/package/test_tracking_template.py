@@ -36,7 +36,7 @@ def test_events_end_and_their_counts_by_place_much_later(of_type, template):
     ends = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
     kept = {"Ref": "EventDays"}
     by_place = ends.pop(labels.day_key("a1", "2026-11-22").partition("/")[0] + "/")
-    assert ends == {"raw/": kept, "events/": kept, "compacted/": kept, "quarantine/": 30}
+    assert ends == {"raw/": kept, "events/": kept, "compacted/": kept, "tallies/": kept, "quarantine/": 30}
     assert by_place > template["Parameters"]["EventDays"]["Default"]
 
 

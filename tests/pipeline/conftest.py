@@ -13,13 +13,26 @@ import pytest
 from tests.pipeline.inprocess import Emulator
 from tests.pipeline.world import World
 
+RUNNING: list[Emulator] = []
+
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     running = Emulator()
     running.create_stack()
+    RUNNING.append(running)
     yield running
+    RUNNING.remove(running)
     running.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """What one module leaves in the table of the shared emulator is not swept in another's tests."""
+    yield
+    for running in RUNNING:
+        running.on_call = lambda *_: None
+        running.empty_table("proofsheet-local-main")
 
 
 @pytest.fixture

@@ -133,6 +133,13 @@ class Emulator:
                 return
         raise RuntimeError(f"the stack ended as {status}")
 
+    def empty_table(self, table: str) -> None:
+        dynamodb = DynamoDB(self)
+        while items := dynamodb.scan(TableName=table, ProjectionExpression="pk, sk")["Items"]:
+            for start in range(0, len(items), 25):
+                deletes = [{"DeleteRequest": {"Key": key}} for key in items[start : start + 25]]
+                dynamodb.batch_write_item(RequestItems={table: deletes})
+
 
 class DynamoDB:
     """The emulator's DynamoDB without boto3 around it, which takes four fifths of a request's time.

@@ -6,6 +6,7 @@ import json
 
 import boto3
 import pytest
+import requests
 
 from tools import operate
 from tools.stages import Stage
@@ -94,7 +95,11 @@ def test_images_are_asked_for_again_and_unusable_ones_passed_over(cloud, tmp_pat
     images = [upload.image for upload in sent]
     client.wait(images)
     assert operate.reprocess(cloud.base_url, demo_token(cloud.env), "failed") == 0
-    assert operate.reprocess(cloud.base_url, demo_token(cloud.env), "ready") == 1
+    query = {"state": "ready", "limit": 200}
+    headers = {"Authorization": f"Bearer {demo_token(cloud.env)}"}
+    ready = requests.get(f"{cloud.base_url}/images", query, headers=headers, timeout=10).json()["items"]
+    assert images[0] in [image["id"] for image in ready]
+    assert operate.reprocess(cloud.base_url, demo_token(cloud.env), "ready") == len(ready)
     client.wait(images)
     client.remove(images)
 
