@@ -66,6 +66,17 @@ def error_code(error: BaseException) -> str:
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
+def read_object(bucket: str, key: str) -> bytes | None:
+    """The bytes of an object, or None if there is none."""
+    try:
+        data: bytes = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    except Exception as error:
+        if error_code(error) == "NoSuchKey":
+            return None
+        raise
+    return data
+
+
 def error_text(error: BaseException) -> str:
     """What AWS wrote for people, or what the exception says of itself."""
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Message") or error)

@@ -22,7 +22,7 @@
 | PROOFSHEET_SMS_PER_SECOND   | text messages of all workers together        | 20                               |
 | PROOFSHEET_SMS_WORKERS      | the workers that share it                    | 2                                |
 | PROOFSHEET_PUSH_PER_SECOND  | pushes of all workers together               | 1000                             |
-| PROOFSHEET_PUSH_WORKERS     | the workers that share it                    | 10                               |
+| PROOFSHEET_PUSH_WORKERS     | the workers that share it                    | 5                                |
 | PROOFSHEET_LEASE_SECONDS    | how long a worker has a chunk of a campaign  | 150, which is the most           |
 | PROOFSHEET_SMS_BUDGET_DOLLARS | of text messages, for each account and month | 100                            |
 | AWS_DEFAULT_REGION          | region (Lambda sets AWS_REGION)              | us-east-1                        |
@@ -114,7 +114,7 @@ def settings() -> Settings:
         sms_per_second=float(env.get("PROOFSHEET_SMS_PER_SECOND", "20")),
         sms_workers=int(env.get("PROOFSHEET_SMS_WORKERS", "2")),
         push_per_second=float(env.get("PROOFSHEET_PUSH_PER_SECOND", "1000")),
-        push_workers=int(env.get("PROOFSHEET_PUSH_WORKERS", "10")),
+        push_workers=int(env.get("PROOFSHEET_PUSH_WORKERS", "5")),
         lease_seconds=int(env.get("PROOFSHEET_LEASE_SECONDS", "150")),
         sms_budget_dollars=float(env.get("PROOFSHEET_SMS_BUDGET_DOLLARS", "100")),
         endpoint=env.get("AWS_ENDPOINT_URL"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,10 @@ from chalicelib import aws, contract
 from chalicelib.features import schema
 from chalicelib.settings import settings
 from chalicelib.store import Item, sweep_shard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 URL_SECONDS = 3600
 # How long something may stand still before the sweeper looks at it, and how often it tries again.
@@ -73,6 +77,15 @@ def properties(item: Item) -> dict[str, dict[str, Any]]:
         if scalars is not None:
             found[prop] = {**scalars, **({"boxes": _json(item, "boxes", [])} if prop == "faces" else {})}
     return found
+
+
+def vector(item: Item, embedding: bytes) -> NDArray[np.float32]:
+    """All features of a ready image, (d,). Raises KeyError for one that another version of the schema packed."""
+    import numpy as np
+
+    found: dict[str, Any] = properties(item)
+    found["content"]["embedding"] = np.frombuffer(embedding, "<f2")
+    return schema.vector(found)
 
 
 def scores(item: Item) -> dict[str, dict[str, Any]]:

@@ -150,7 +150,7 @@ def read[T](account: str, snapshot: str, part: str, row: type[T]) -> list[T] | N
     """All rows of a part; None if there is none."""
     import gzip
 
-    data = _object(key(account, snapshot, part))
+    data = aws.read_object(settings().media_bucket, key(account, snapshot, part))
     return None if data is None else msgspec.json.Decoder(row).decode_lines(gzip.decompress(data))
 
 
@@ -160,16 +160,5 @@ def stream[T](account: str, snapshot: str, part: str, row: type[T]) -> Iterator[
     import io
 
     decode = msgspec.json.Decoder(row).decode
-    with gzip.open(io.BytesIO(_object(key(account, snapshot, part)) or b"")) as lines:
+    with gzip.open(io.BytesIO(aws.read_object(settings().media_bucket, key(account, snapshot, part)) or b"")) as lines:
         yield from map(decode, lines)
-
-
-def _object(name: str) -> bytes | None:
-    try:
-        answer: Any = aws.s3().get_object(Bucket=settings().media_bucket, Key=name)
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":
-            return None
-        raise
-    data: bytes = answer["Body"].read()
-    return data

@@ -66,7 +66,7 @@ def live(store: AccountStore, model: str) -> str:
     row = store.get("model", model)
     if row is None or "deleting" in row:
         raise NotFound("There is no such model.", field="model")
-    raise Conflict(UNREADY.get(row.get("state", ""), "This model is not ready yet.").format(model), field="model")
+    raise Conflict(UNREADY.get(row["state"], "This model is not ready yet.").format(model), field="model")
 
 
 def live_all(store: AccountStore) -> dict[str, str]:

@@ -67,18 +67,13 @@ def _score(store: AccountStore, item: Item, scorer: str) -> Score:
 
 
 def training_record(store: AccountStore, item: Item, model: str) -> TrainingRecord:
-    import numpy as np
-
     from chalicelib.scoring.record import TrainingRecord
 
-    properties: dict[str, Any] = record.properties(item)
-    embedding = store.get("image", item["id"], lifecycle.embedding_row(item["etag"]))
-    if embedding is None:
+    row = store.get("image", item["id"], lifecycle.embedding_row(item["etag"]))
+    if row is None:
         raise LookupError(f"image {item['id']} has no embedding")
-    properties["content"]["embedding"] = np.frombuffer(embedding["embedding"], "<f2").astype(np.float32)
-    return TrainingRecord(
-        schema=schema.SCHEMA_VERSION, model=model, image=item["id"], vector=schema.vector(properties), label=None
-    )
+    vector = record.vector(item, row["embedding"])
+    return TrainingRecord(schema=schema.SCHEMA_VERSION, model=model, image=item["id"], vector=vector, label=None)
 
 
 def _record(store: AccountStore, image: str, scorer: str, result: Score) -> None:

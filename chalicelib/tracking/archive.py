@@ -48,10 +48,5 @@ def get(key: str) -> list[bytes]:
     """The JSON texts of an object, or none if it is gone."""
     import gzip
 
-    try:
-        body = aws.s3().get_object(Bucket=settings().events_bucket, Key=key)["Body"].read()
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":
-            return []
-        raise
-    return gzip.decompress(body).splitlines()
+    body = aws.read_object(settings().events_bucket, key)
+    return gzip.decompress(body).splitlines() if body is not None else []

@@ -279,13 +279,8 @@ def day_key(account: str, day: date) -> str:
 
 
 def read_note(account: str) -> Note:
-    try:
-        found = aws.s3().get_object(Bucket=settings().events_bucket, Key=f"{NOTES}/account={account}.json")
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":
-            return Note()
-        raise
-    return msgspec.json.decode(found["Body"].read(), type=Note)
+    found = aws.read_object(settings().events_bucket, f"{NOTES}/account={account}.json")
+    return Note() if found is None else msgspec.json.decode(found, type=Note)
 
 
 def write_note(account: str, note: Note) -> None:

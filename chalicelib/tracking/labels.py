@@ -26,7 +26,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -139,7 +140,8 @@ def read(account: str, window: tuple[int, int]) -> Iterator[Cell]:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        for data in pool.map(_object, [day_key(account, day) for day in days(window)]):
+        keys = [day_key(account, day) for day in days(window)]
+        for data in pool.map(partial(aws.read_object, settings().events_bucket), keys):
             yield from decode(data) if data else []
 
 
@@ -148,17 +150,6 @@ def days(window: tuple[int, int]) -> list[str]:
 
     first, last = -(-window[0] // DAY), -(-window[1] // DAY)
     return [datetime.fromtimestamp(day * DAY, UTC).date().isoformat() for day in range(first, last)]
-
-
-def _object(key: str) -> bytes | None:
-    try:
-        answer: Any = aws.s3().get_object(Bucket=settings().events_bucket, Key=key)
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":
-            return None
-        raise
-    data: bytes = answer["Body"].read()
-    return data
 
 
 # The estimate

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import batched, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ def _shards(account: str, day: str) -> set[int]:
 
 def until(account: str) -> str:
     """The last day whose arrivals were compacted, or "" before the first."""
-    data = _object(f"{prefix(account)}until.json")
+    data = aws.read_object(settings().events_bucket, f"{prefix(account)}until.json")
     return msgspec.json.decode(data, type=Until).day if data else ""
 
 
@@ -122,9 +123,10 @@ def read(account: str, days: Sequence[str], shard: int) -> Iterator[list[Row]]:
     """The rows of each of these days that has any; a few days are held at once."""
     from concurrent.futures import ThreadPoolExecutor
 
+    read = partial(aws.read_object, settings().events_bucket)
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         for some in batched(days, PARALLEL_READS):
-            for data in pool.map(_object, [key(account, day, shard) for day in some]):
+            for data in pool.map(read, [key(account, day, shard) for day in some]):
                 if data:
                     yield decode(data)
 
@@ -138,14 +140,3 @@ def decode(data: bytes) -> list[Row]:
 def _listed(start: str, **more: str) -> Iterator[Any]:
     pages: Any = aws.s3().get_paginator("list_objects_v2")
     yield from pages.paginate(Bucket=settings().events_bucket, Prefix=start, **more)
-
-
-def _object(name: str) -> bytes | None:
-    try:
-        answer: Any = aws.s3().get_object(Bucket=settings().events_bucket, Key=name)
-    except Exception as error:
-        if aws.error_code(error) == "NoSuchKey":
-            return None
-        raise
-    data: bytes = answer["Body"].read()
-    return data

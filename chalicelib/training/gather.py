@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from chalicelib import ids
-from chalicelib.features import schema
 from chalicelib.images import lifecycle, record
 from chalicelib.store import BATCH_READ, AccountStore, Item
 from chalicelib.training.post import Post, Problem
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from chalicelib.training.dataset import Known
 
     Progress = Callable[[int, int], None]
@@ -101,13 +97,4 @@ def _known(item: Item, embedding: bytes) -> Known:
 
     phash = item.get("phash")
     created = datetime.fromisoformat(item["created_at"]).timestamp()
-    return Known(vector(item, embedding), int.from_bytes(phash, "big") if phash else None, created)
-
-
-def vector(item: Item, embedding: bytes) -> NDArray[np.float32]:
-    """(d,) features of a ready image. Raises KeyError for one that another version of the schema packed."""
-    import numpy as np
-
-    properties: dict[str, Any] = record.properties(item)
-    properties["content"]["embedding"] = np.frombuffer(embedding, "<f2")
-    return schema.vector(properties)
+    return Known(record.vector(item, embedding), int.from_bytes(phash, "big") if phash else None, created)

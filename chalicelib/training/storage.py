@@ -39,14 +39,7 @@ def uploaded(account: str, dataset: str) -> str:
 
 
 def read(key: str) -> bytes | None:
-    try:
-        answer: Any = aws.s3().get_object(Bucket=settings().media_bucket, Key=key)
-    except Exception as error:
-        if aws.error_code(error) in MISSING:
-            return None
-        raise
-    data: bytes = answer["Body"].read()
-    return data
+    return aws.read_object(settings().media_bucket, key)
 
 
 def exists(key: str) -> bool:

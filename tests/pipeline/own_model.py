@@ -46,7 +46,7 @@ def artifact(number: int) -> bytes:
 def new_model(store: AccountStore, now: float) -> str:
     """A model that no version of is released yet."""
     model = ids.new_id(now)
-    store.put("model", model, {"id": model})
+    store.put("model", model, {"id": model, "state": "queued"})
     return model
 
 
