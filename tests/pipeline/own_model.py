@@ -119,8 +119,11 @@ def values(store, identifier):
 
 
 def records(world, image):
-    found = world.client("s3").list_objects_v2(Bucket=settings().media_bucket, Prefix="records/")
-    return [each["Key"].rsplit("/", 1)[1] for each in found["Contents"] if image in each["Key"]]
+    pages = (
+        world.client("s3").get_paginator("list_objects_v2").paginate(Bucket=settings().media_bucket, Prefix="records/")
+    )
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    return [key.rsplit("/", 1)[1] for key in keys if image in key]
 
 
 class PatientWorld(World):
