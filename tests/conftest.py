@@ -34,6 +34,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return SideBySide(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from tests.side_by_side import turn
+
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
     """The folder of sample photographs that scikit-image carries."""

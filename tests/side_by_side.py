@@ -1,22 +1,24 @@
 """How `make test` shares the tests among its processes (`pytest -n 2`): what shares something expensive stays together.
 
 A file's tests run in one process, in their order. So do those of a folder that start one cloud, one emulator or one
-template. Portions of random schedules share nothing, so they go wherever a process is free. Whoever runs pytest without
-`-n` has all of it in one process.
+template. Portions of random schedules share nothing, so they go wherever a process is free. What takes longest begins
+first, so that no process ends alone. Whoever runs pytest without `-n` has all of it in one process.
 """
 
 from __future__ import annotations
 
 import re
 
+import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-# By the beginnings of their paths.
+# By the beginnings of their paths, those that take longest first.
 TOGETHER = {
+    "tests/localcloud/test_big_campaign.py": "a cloud of its own",
     "tests/http/": "the API",
     "tests/clients/": "the API",
     "tests/browser/test_track_end_to_end.py": "the API",
-    "tests/localcloud/test_big_campaign.py": "a cloud of its own",
     "tests/localcloud/": "the sample app",
     "tests/deployed/": "an emulator for deployments",
     "tests/package/": "the template",
@@ -32,6 +34,15 @@ def shared(test: str) -> str:
     return next((what for beginning, what in TOGETHER.items() if test.startswith(beginning)), file)
 
 
+def turn(test: str) -> int:
+    """When the test's turn comes: its place among those that take longest, or after them. test: its node id."""
+    return next((at for at, beginning in enumerate(TOGETHER) if test.startswith(beginning)), len(TOGETHER))
+
+
 class SideBySide(LoadFileScheduling):
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # by their number of tests: the longest of all is a single test
+
     def _split_scope(self, nodeid: str) -> str:
         return shared(nodeid)
