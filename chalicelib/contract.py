@@ -226,7 +226,10 @@ class Similar(Answer):
 
 
 class Entry(Answer):
-    """One image of a ranking. A failed image stands last: no score, and why in `reason`."""
+    """One image of a ranking. A failed image stands last: no score, and why in `reason`.
+
+    name: the image's; null where it was deleted, and of a photo in the request's body.
+    """
 
     rank: int
     image: str | None
@@ -238,6 +241,7 @@ class Entry(Answer):
     domain: Domain | None
     reason: str | None
     urls: Urls
+    name: str | None = None
 
 
 class NewRanking(Request):

@@ -84,8 +84,13 @@ def _final(image: Item | None, scorer: str) -> dict[str, Any] | None:
     if image is None:
         return {"reason": "The image was deleted."}
     if image["state"] == "failed":
-        return {"reason": image["reason"]}
-    return record.scores(image).get(scorer) if image["state"] == "ready" else None
+        return _named(image, {"reason": image["reason"]})
+    score = record.scores(image).get(scorer) if image["state"] == "ready" else None
+    return _named(image, score) if score else None
+
+
+def _named(image: Item, entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"name": image["name"]}
 
 
 def scored(account: str, image: str) -> None:
@@ -98,11 +103,11 @@ def scored(account: str, image: str) -> None:
             _settle_waiting(store, wish["ranking"], image, entry)
 
 
-def settle(store: AccountStore, image: str, scorer: str, entry: dict[str, Any]) -> None:
+def settle(store: AccountStore, image: Item, scorer: str, entry: dict[str, Any]) -> None:
     """What a scorer says of an image, a score or a `reason`, for the rankings that wait for it by this very scorer."""
-    for wish in store.partition("image", image, "ranking#"):
+    for wish in store.partition("image", image["id"], "ranking#"):
         if wish["model"] == scorer:
-            _settle_waiting(store, wish["ranking"], image, entry)
+            _settle_waiting(store, wish["ranking"], image["id"], _named(image, entry))
 
 
 def _settle_waiting(store: AccountStore, identifier: str, image: str, entry: dict[str, Any]) -> None:
@@ -160,8 +165,9 @@ def sweep(store: AccountStore, item: Item, *, last: bool) -> None:
         return
     item = advance(store, item["id"], pending, item["scorer"])
     if last and item.get("pending"):
-        ready = [image["id"] for image in store.get_many("image", item["pending"]) if image["state"] == "ready"]
-        _settle(store, item["id"], {image: {"reason": "No score came in time."} for image in ready})
+        ready = [image for image in store.get_many("image", item["pending"]) if image["state"] == "ready"]
+        late = {"reason": "No score came in time."}
+        _settle(store, item["id"], {image["id"]: _named(image, late) for image in ready})
 
 
 def forget(store: AccountStore, identifier: str, image: str) -> None:
@@ -241,6 +247,7 @@ def entry(row: dict[str, Any], *, rank: int, beats_next: float | None, urls: con
         domain=seen.domain,
         reason=None,
         urls=urls,
+        name=row.get("name"),
     )
 
 
@@ -256,6 +263,7 @@ def _failure(row: dict[str, Any], rank: int) -> contract.Entry:
         domain=None,
         reason=row["reason"],
         urls=NOTHING,
+        name=row.get("name"),
     )
 
 

@@ -43,7 +43,7 @@ def score(message: dict[str, Any], attempt: int) -> None:
     try:
         result = _score(store, item, scorer)
     except NotFound:
-        ranking.settle(store, image, scorer, {"reason": "The model was deleted."})
+        ranking.settle(store, item, scorer, {"reason": "The model was deleted."})
         return
     except Exception:
         if attempt >= LAST_ATTEMPT and scorer == GENERAL:
@@ -94,7 +94,7 @@ def _record(store: AccountStore, image: str, scorer: str, result: Score) -> None
         return
     if version:
         # Now, while the score is at hand: a newer version's may take its place on the image before the event is read.
-        ranking.settle(store, image, scorer, msgspec.to_builtins(result))
+        ranking.settle(store, item, scorer, msgspec.to_builtins(result))
         rescoring.follow(store, item, scorer)
     log.metric("ImageScored", model="customer" if version else model)
     bus.publish(bus.ImageScored(store.account, image, model))

@@ -43,6 +43,7 @@ def test_a_failed_image_stands_last_with_its_reason(member, scored):
     last = seen["entries"][-1]
     assert seen["state"] == "partial"
     assert (last["image"], last["score"], last["rank"]) == (broken, None, 3)
+    assert all(entry["name"] == member("GET", f"/images/{entry['image']}").json()["name"] for entry in seen["entries"])
     assert last["reason"]
 
 
@@ -91,6 +92,7 @@ def test_a_deleted_image_leaves_the_ranking_it_was_in(member, scored, jpeg):
     member("DELETE", f"/images/{image}")
     last = member("GET", f"/rankings/{identifier}").json()["entries"][-1]
     assert (last["image"], last["score"], last["reason"]) == (image, None, "The image was deleted.")
+    assert last["name"] is None
 
 
 def test_the_same_idempotency_key_makes_one_ranking(member, scored):
