@@ -44,6 +44,7 @@ class Pool:
 class Tokens:
     id: str
     access: str
+    refresh: str
 
 
 class SignInError(Exception):
@@ -115,7 +116,7 @@ def sign_in(pool: Pool, email: str, password: str) -> Tokens:
             result = srp.authenticate_user()["AuthenticationResult"]
     except (WarrantException, NotImplementedError) as error:
         raise SignInError(f"The pool asks for another step: {error.args[0]}") from None  # it also holds the session
-    return Tokens(result["IdToken"], result["AccessToken"])
+    return Tokens(result["IdToken"], result["AccessToken"], result["RefreshToken"])
 
 
 if __name__ == "__main__":

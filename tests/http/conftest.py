@@ -25,8 +25,13 @@ class Caller:
     """One user of the API."""
 
     base_url: str
-    token: str
+    email: str
+    tokens: sign_in.Tokens
     http: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def token(self) -> str:
+        return self.tokens.id
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -74,8 +79,8 @@ def new_caller(cloud: Any) -> Iterator[Callable[..., Caller]]:
         cognito.admin_confirm_sign_up(UserPoolId=pool, Username=email)
         for group in groups:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)
-        token = sign_in.sign_in(sign_in.Pool(cognito, pool, client), email, PASSWORD).id
-        callers.append(Caller(cloud.base_url, token))
+        tokens = sign_in.sign_in(sign_in.Pool(cognito, pool, client), email, PASSWORD)
+        callers.append(Caller(cloud.base_url, email, tokens))
         return callers[-1]
 
     yield make

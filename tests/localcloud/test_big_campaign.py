@@ -53,7 +53,7 @@ def admin(local):
     sign_in.sign_up(pool, email, PASSWORD)
     pool.cognito.admin_confirm_sign_up(UserPoolId=pool.id, Username=email)
     pool.cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=email, GroupName="admin")
-    return Caller(local.base_url, sign_in.sign_in(pool, email, PASSWORD).id)
+    return Caller(local.base_url, email, sign_in.sign_in(pool, email, PASSWORD))
 
 
 def address(number):

@@ -1,0 +1,112 @@
+"""People at the dashboard: a browser context each, and the same account's API beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.dashboard.trouble import Guard
+from tests.http.conftest import PASSWORD, Caller
+from tools import sign_in
+
+WINDOW = {"width": 1280, "height": 800}
+PATIENCE = 20_000  # ms, with a busy machine in mind
+
+
+@dataclass
+class Guest:
+    """Someone with a browser of their own."""
+
+    base_url: str
+    context: BrowserContext
+    guard: Guard
+    page: Page
+
+    def open(self, address: str = "") -> Page:
+        """Go to an address of the dashboard, such as "#/models"."""
+        self.page.goto(f"{self.base_url}/dashboard{address}")
+        return self.page
+
+    def expect_trouble(self, *patterns: str) -> None:
+        """In this test, console errors and failed requests that match one of these regular expressions are fine."""
+        self.guard.expect(*patterns)
+
+
+@dataclass
+class Person(Guest):
+    """A user who is signed in. api: calls in the same account."""
+
+    api: Caller
+    email: str
+    password: str = PASSWORD
+
+
+class People:
+    """Makes them, and sees their contexts closed."""
+
+    def __init__(self, browser: Browser, cloud: Any) -> None:
+        self.browser = browser
+        self.cloud = cloud
+        self.here: list[Guest] = []
+
+    def guest(self, **options: Any) -> Guest:
+        """Somebody who is not signed in. options: of Playwright's Browser.new_context."""
+        guest = Guest(*self._seated(options))
+        self.here.append(guest)
+        return guest
+
+    def person(self, caller: Caller, **options: Any) -> Person:
+        """Somebody who has signed in already. options: of Playwright's Browser.new_context."""
+        person = Person(*self._seated({"storage_state": self._signed_in(caller), **options}), caller, caller.email)
+        self.here.append(person)
+        return person
+
+    def leave(self, guest: Guest) -> list[str]:
+        """Close their browser; what went wrong on their pages."""
+        self.here.remove(guest)
+        guest.context.close()
+        return guest.guard.settle()
+
+    def trouble(self) -> list[str]:
+        """What went wrong on anybody's page since it was last asked."""
+        for guest in self.here:
+            guest.page.evaluate("0")  # what the page said before has arrived then
+        return [what for guest in self.here for what in guest.guard.settle()]
+
+    def _seated(self, options: dict[str, Any]) -> tuple[str, BrowserContext, Guard, Page]:
+        context = self.browser.new_context(**{"viewport": WINDOW, "reduced_motion": "reduce", **options})
+        context.set_default_timeout(PATIENCE)
+        return self.cloud.base_url, context, Guard(context, self._hosts()), context.new_page()
+
+    def _hosts(self) -> set[str]:
+        endpoint = self.cloud.env.get("AWS_ENDPOINT_URL", "")
+        return {urlsplit(url).netloc for url in (self.cloud.base_url, self.cloud.site_url, endpoint)}
+
+    def _signed_in(self, caller: Caller) -> dict[str, Any]:
+        address = urlsplit(self.cloud.base_url)
+        kept = storage(self.cloud.env["PROOFSHEET_USER_POOL_CLIENT"], caller.tokens)
+        items = [{"name": name, "value": value} for name, value in kept.items()]
+        return {"cookies": [], "origins": [{"origin": f"{address.scheme}://{address.netloc}", "localStorage": items}]}
+
+
+def storage(client: str, tokens: sign_in.Tokens) -> dict[str, str]:
+    """What Amplify keeps in localStorage of a user who is signed in. client: of the user pool."""
+    user = claims(tokens.access)["username"]
+    root = f"CognitoIdentityServiceProvider.{client}"
+    return {
+        f"{root}.LastAuthUser": user,
+        f"{root}.{user}.accessToken": tokens.access,
+        f"{root}.{user}.idToken": tokens.id,
+        f"{root}.{user}.refreshToken": tokens.refresh,
+        f"{root}.{user}.clockDrift": "0",
+    }
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says, unverified."""
+    import jwt
+
+    return jwt.decode(token, options={"verify_signature": False})
