@@ -1,0 +1,29 @@
+// A button that copies a text.
+
+import { html, useRef, useState } from "./preact.js";
+import { say } from "./notices.js";
+
+/** text: what is copied. Where the clipboard is refused, the text is shown, selected, for the person to copy. */
+export function Copy({ text, label = "Copy", className = "" }) {
+  const [refused, setRefused] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setRefused(false);
+      say("Copied.");
+    } catch {
+      setRefused(true);
+    }
+  };
+  return html`<button type="button" class=${`button ${className}`} onClick=${copy}>${label}</button>
+    ${refused && html`<${Selected} text=${text} />`}`;
+}
+
+function Selected({ text }) {
+  const shown = useRef(null);
+  const take = (field) => {
+    if (field && field !== shown.current) field.select();
+    shown.current = field;
+  };
+  return html`<input class="mono" readonly aria-label="Copy this text" value=${text} ref=${take} />`;
+}

@@ -1,0 +1,57 @@
+// Dialogs: the browser's own, so that focus stays inside and Escape closes.
+
+import { html, signal, useEffect, useId, useRef } from "./preact.js";
+
+/** Modal while `open`; the focus goes back to where it was. onClose undefined: it cannot be closed by the person. */
+export function Dialog({ title, open, onClose, children, className = "" }) {
+  const ref = useRef(null);
+  const id = useId();
+  useEffect(() => (open ? modal(ref.current) : undefined), [open]);
+  if (!open) return null;
+  const cancel = (event) => {
+    event.preventDefault();
+    onClose?.();
+  };
+  return html`<dialog ref=${ref} class=${`dialog ${className}`} aria-labelledby=${id} onCancel=${cancel}>
+    <header class="row">
+      <h2 id=${id}>${title}</h2>
+      ${onClose && html`<button type="button" class="button quiet close" aria-label="Close" onClick=${onClose}>×</button>`}
+    </header>
+    ${children}
+  </dialog>`;
+}
+
+function modal(dialog) {
+  const before = document.activeElement;
+  dialog.showModal();
+  return () => {
+    dialog.close();
+    if (before?.isConnected) before.focus();
+  };
+}
+
+const question = signal(null);
+
+/** Asks; answers true where the button that says `action` ("Delete") was pressed. */
+export function confirm(text, action = "OK") {
+  question.value?.resolve(false);
+  return new Promise((resolve) => {
+    question.value = { text, action, resolve };
+  });
+}
+
+/** Where confirm() asks; the shell has one. */
+export function Confirmations() {
+  const asked = question.value;
+  const answer = (yes) => {
+    question.value = null;
+    asked.resolve(yes);
+  };
+  return html`<${Dialog} title=${asked?.action} open=${asked !== null} onClose=${() => answer(false)} className="small">
+    <p dir="auto">${asked?.text}</p>
+    <div class="row end">
+      <button type="button" class="button" autofocus onClick=${() => answer(false)}>Cancel</button>
+      <button type="button" class="button danger" onClick=${() => answer(true)}>${asked?.action}</button>
+    </div>
+  <//>`;
+}
