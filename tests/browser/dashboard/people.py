@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,15 +94,18 @@ class People:
 
 
 def storage(client: str, tokens: sign_in.Tokens) -> dict[str, str]:
-    """What Amplify keeps in localStorage of a user who is signed in. client: of the user pool."""
-    user = claims(tokens.access)["username"]
+    """What localStorage holds of a user who is signed in: Amplify's items, and ours. client: of the user pool."""
+    said = claims(tokens.id)
+    user = said["cognito:username"]
     root = f"CognitoIdentityServiceProvider.{client}"
+    who = {"account": said["sub"], "email": said["email"], "admin": "admin" in said.get("cognito:groups", [])}
     return {
         f"{root}.LastAuthUser": user,
         f"{root}.{user}.accessToken": tokens.access,
         f"{root}.{user}.idToken": tokens.id,
         f"{root}.{user}.refreshToken": tokens.refresh,
         f"{root}.{user}.clockDrift": "0",
+        "proofsheet.session": json.dumps(who),
     }
 
 
