@@ -74,6 +74,30 @@ def get_docs_asset(_call, name):
     return http.asset(name)
 
 
+@api.get("/", access="open", status=302, tag="Dashboard")
+def get_root(call):
+    """To the dashboard."""
+    return http.redirect({"Location": f"{call.path.rstrip('/')}/dashboard"})
+
+
+@api.get("/dashboard", access="open", gives="text/html", tag="Dashboard")
+def get_dashboard(_call):
+    """The page where people look rather than read."""
+    return http.dashboard()
+
+
+@api.get("/dashboard/{version}/{name}", access="open", gives="*/*", refuses=(404,), tag="Dashboard")
+def get_dashboard_asset(_call, version, name):
+    """A part of the dashboard, for ever the same under its address."""
+    return http.dashboard_asset(version, name)
+
+
+@api.get("/config.json", access="open", answer=contract.Config, tag="Dashboard")
+def get_config(_call):
+    """What the dashboard has to know of this installation; nothing in it is secret."""
+    return status.config()
+
+
 @api.get("/me", answer=contract.Me, tag="Account")
 def get_me(call):
     """Who is calling."""

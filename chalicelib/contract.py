@@ -53,6 +53,24 @@ class Health(Answer):
     version: str
 
 
+class Config(Answer):
+    """What the dashboard needs to know before anybody is signed in.
+
+    user_pool_endpoint: of a local cloud that stands in for Cognito; null on AWS.
+    site_url: where delivered images are. version: of the dashboard's files.
+    local: this is a local cloud, whose Cognito sends no mail and takes any code.
+    """
+
+    region: str
+    user_pool: str
+    user_pool_client: str
+    user_pool_endpoint: str | None
+    site_url: str
+    stage: str
+    version: str
+    local: bool
+
+
 class Me(Answer):
     account: str
     user: str

@@ -28,6 +28,7 @@ from chalicelib.errors import (
     Unprocessable,
     UnsupportedType,
 )
+from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 
 Access = Literal["open", "member", "admin"]
@@ -68,6 +69,7 @@ class Call(msgspec.Struct, frozen=True):
     """One request, checked: the caller, the decoded body and query, and the raw bytes where a route takes those.
 
     ip: the sender's address, which nobody may store whole.
+    path: the request's, with what stands before our routes in the address ("/api/docs"), as a redirect needs it.
     """
 
     principal: Principal
@@ -76,6 +78,7 @@ class Call(msgspec.Struct, frozen=True):
     raw: bytes
     headers: Mapping[str, str]
     ip: str
+    path: str
 
     @property
     def store(self) -> AccountStore:
@@ -181,6 +184,7 @@ class Api:
             raw=request.raw_body if endpoint.takes_bytes else b"",
             headers=request.headers,
             ip=(request.context.get("identity") or {}).get("sourceIp") or "",
+            path=request.context.get("path") or "/",
         )
 
         def encode() -> bytes:
@@ -256,15 +260,33 @@ def asset(name: str) -> Response:
     """A file of the docs page; it loads nothing from another host, and may not."""
     from chalicelib import web
 
+    return _file(lambda: web.asset(name), "public, max-age=3600")
+
+
+def dashboard() -> Response:
+    """The dashboard's page, which names the files of this very version: it is asked for anew at each visit."""
+    from chalicelib import web
+    from chalicelib.web import policy
+
+    response = _file(web.page, "no-cache")
+    response.headers.update(policy.headers(settings()))
+    return response
+
+
+def dashboard_asset(version: str, name: str) -> Response:
+    """A file of the dashboard, for ever the same under this address. Raises NotFound for those of another version."""
+    from chalicelib import web
+
+    return _file(lambda: web.dashboard_asset(version, name), "public, max-age=31536000, immutable")
+
+
+def _file(read: Callable[[], tuple[bytes, str]], kept: str) -> Response:
+    """read: content and content type, or KeyError. kept: the Cache-Control."""
     try:
-        body, content_type = web.asset(name)
+        body, content_type = read()
     except KeyError:
         raise NotFound("There is no such file.") from None
-    headers = {
-        "Content-Type": content_type,
-        "Cache-Control": "public, max-age=3600",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {"Content-Type": content_type, "Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
     return Response(body, headers=headers)
 
 

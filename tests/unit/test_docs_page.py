@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib import web
 from tools import vendor_web
+from tools.web_packages import SWAGGER
 
 ASSETS = {"docs.html", "docs.js", "swagger-ui-bundle.js", "swagger-ui.css"}
 
@@ -103,21 +104,37 @@ def test_the_vendored_files_are_those_that_were_noted() -> None:
     vendor_web.check()
 
 
-def test_the_note_names_a_free_license_and_no_address() -> None:
-    text = (vendor_web.VENDOR / vendor_web.NOTE).read_text()
-    note = json.loads(text)
-    assert (note["name"], note["version"], note["license"]) == ("swagger-ui-dist", vendor_web.VERSION, "Apache-2.0")
-    assert "Apache License" in (vendor_web.VENDOR / "LICENSE").read_text()
+@pytest.mark.parametrize("folder", [vendor_web.DOCS, vendor_web.DASHBOARD], ids=["docs", "dashboard"])
+def test_the_note_names_free_licenses_whose_texts_are_there_and_no_address(folder: Path) -> None:
+    text = (folder / vendor_web.NOTE).read_text()
+    packages = json.loads(text)["packages"]
+    assert packages
+    assert {package["license"] for package in packages} <= {"MIT", "Apache-2.0", "0BSD"}
     assert "://" not in text
+    assert "Apache License" in "".join(path.read_text() for path in folder.glob("LICENSE*"))
+
+
+def test_the_dashboards_licenses_name_every_package_in_it() -> None:
+    named = (vendor_web.DASHBOARD / vendor_web.TERMS).read_text()
+    packages = json.loads((vendor_web.DASHBOARD / vendor_web.NOTE).read_text())["packages"]
+    assert {"preact", "htm", "uplot", "@aws-amplify/auth", "tslib"} <= {package["name"] for package in packages}
+    assert all(f"{each['name']} {each['version']} ({each['license']})\n" in named for each in packages)
 
 
 def test_a_changed_vendored_file_is_noticed(tmp_path: Path) -> None:
-    for path in vendor_web.VENDOR.iterdir():
+    for path in vendor_web.DOCS.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "swagger-ui.css").write_text("body { color: red }")
     (tmp_path / "added.js").write_text("")
     with pytest.raises(vendor_web.VendorError, match=r": added.js, swagger-ui.css$"):
-        vendor_web.check(tmp_path)
+        vendor_web.compare(tmp_path, [SWAGGER])
+
+
+def test_a_package_that_is_not_pinned_is_noticed(tmp_path: Path) -> None:
+    for path in vendor_web.DOCS.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(vendor_web.VendorError, match=r"names swagger-ui-dist .*not pinned"):
+        vendor_web.compare(tmp_path, [])
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))
