@@ -90,6 +90,7 @@ BUNDLES = {
         export { h, render, Fragment, createContext } from "preact";
         export {
           useState, useEffect, useLayoutEffect, useRef, useMemo, useCallback, useId, useReducer, useContext,
+          useErrorBoundary,
         } from "preact/hooks";
         export {
           signal, computed, effect, batch, untracked, useSignal, useComputed, useSignalEffect,
@@ -103,11 +104,11 @@ BUNDLES = {
         @import "uplot/dist/uPlot.min.css";
     """,
     "amplify.js": """
-        export { Amplify, Hub } from "@aws-amplify/core";
-        export { cognitoUserPoolsTokenProvider } from "@aws-amplify/auth/cognito";
+        export { Amplify } from "aws-amplify";
+        export { Hub } from "aws-amplify/utils";
         export {
           signIn, confirmSignIn, signOut, signUp, confirmSignUp, resendSignUpCode, resetPassword, confirmResetPassword,
           fetchAuthSession, getCurrentUser,
-        } from "@aws-amplify/auth";
+        } from "aws-amplify/auth";
     """,
 }
