@@ -5,7 +5,8 @@
 //    |          v            `----------`-------> refused (with a reason)
 //    `---- interrupted
 //
-// An upload: { key, name, type, size, collection, state, sent, attempts, slot, image, reason, retryAt }
+// An upload: { key, name, type, size, taken, collection, state, sent, attempts, slot, image, reason, retryAt }
+//   taken     when (ms) the file was last written
 //   sent      bytes that S3 is known to have taken, or the browser to have sent
 //   slot      { image, url, fields, until }: where it may be sent to, until (ms) it is no longer good
 //   image     the id at the API, known from the first slot on
@@ -68,6 +69,7 @@ export function upload(key, file, collection) {
     name: [...file.name].slice(-200).join(""),
     type: typeOf(file),
     size: file.size,
+    taken: file.lastModified,
     collection,
     state: reason === null ? "waiting" : "refused",
     sent: 0,
@@ -182,10 +184,13 @@ export function tally(uploads) {
 /** Whether the API has it and says why it cannot be used; a ranking then says so, too. */
 const unusable = (upload) => upload.state === "refused" && upload.sent === upload.size && upload.image !== null;
 
-/** { ready: how many, images: ids for a ranking, what is ready first, left: uploads that it will not name }. */
+/**
+ * { ready: how many, images: ids for one ranking, left: how many photographs it will not name }.
+ * Of too many, the newest; where there is room, those that cannot be used come with them.
+ */
 export function rankable(uploads) {
   const ready = uploads.filter((upload) => upload.state === "ready");
-  const failed = uploads.filter(unusable).slice(0, Math.max(0, MOST_RANKED - ready.length));
-  const images = [...ready, ...failed].map((upload) => upload.image);
-  return { ready: ready.length, images, left: uploads.length - images.length };
+  const newest = ready.toSorted((a, b) => b.taken - a.taken).slice(0, MOST_RANKED);
+  const named = [...newest, ...uploads.filter(unusable)].slice(0, MOST_RANKED);
+  return { ready: ready.length, images: named.map(({ image }) => image), left: uploads.length - named.length };
 }

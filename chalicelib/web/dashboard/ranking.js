@@ -1,0 +1,58 @@
+// From photographs to a ranking: by which model, and at once when all are scored, if that is wished.
+
+import { post } from "./api.js";
+import { say } from "./notices.js";
+import { computed, effect, signal } from "./preact.js";
+import { go, route } from "./router.js";
+import { clear, numbers, uploads } from "./tray.js";
+import { LEAST_RANKED, MOST_RANKED, rankable } from "./uploading.js";
+
+export const model = signal("general");
+export const atOnce = signal(true);
+/** { state: "open" | "asking" | "refused", error }. */
+export const asked = signal({ state: "open", error: null });
+
+const choice = computed(() => rankable(uploads.value));
+
+/** What stands against a ranking of all that is on the tray: null, "few" or "many". */
+export const obstacle = computed(() => {
+  if (choice.value.ready < LEAST_RANKED) return "few";
+  return choice.value.ready > MOST_RANKED ? "many" : null;
+});
+
+/** -> the id of the new ranking. name: null for none. */
+export async function rank(images, name) {
+  const { id } = await post("/rankings", { images, model: model.value, name });
+  return id;
+}
+
+/** Rank what is on the tray, and take it off. */
+export async function rankTray() {
+  asked.value = { state: "asking", error: null };
+  const names = new Set(uploads.value.map((upload) => upload.collection));
+  try {
+    const id = await rank(choice.value.images, names.size === 1 ? [...names][0] : null);
+    clear();
+    asked.value = { state: "open", error: null };
+    arrive(id);
+  } catch (error) {
+    asked.value = { state: "refused", error };
+  }
+}
+
+/** Nobody is taken away from another page. */
+function arrive(id) {
+  const { page, parts } = route.value;
+  if (page === "rank" && parts.length === 0) go("rankings", id);
+  else say("Your photographs are ranked. You find the ranking under Rank.");
+}
+
+// Not where something was left out that the ranking would not tell of: a person should see that first.
+effect(() => {
+  const willing = atOnce.value && asked.value.state === "open" && obstacle.value === null;
+  if (willing && numbers.value.done && choice.value.left === 0) rankTray();
+});
+// What was refused may be asked for again when there are other photographs.
+effect(() => {
+  if (!numbers.value.done && asked.peek().state === "refused") asked.value = { state: "open", error: null };
+});
