@@ -35,10 +35,12 @@ test-browser: .venv/ready ## the tests in a real browser alone
 	-@$(PY) -m tools.browser_ready
 	$(PY) -m pytest tests/browser $(ARGS)
 
-check: .venv/ready .checkov/ready ## format, lint, types, import rules, template and policies
+check: .venv/ready .checkov/ready .biome/ready ## format, lint, types, import rules, vendored files, template and policies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.biome/node_modules/.bin/biome check --error-on-warnings
+	$(PY) -m tools.vendor_web --check
 	$(PY) -m pytest -q tests/unit/test_imports.py
 	@mkdir -p build/check
 	$(PY) -m tools.sam_template check build/check/template.json
@@ -49,6 +51,13 @@ check: .venv/ready .checkov/ready ## format, lint, types, import rules, template
 .checkov/ready: .python-version Makefile
 	@test -x .checkov/bin/python || python3.12 -m venv .checkov
 	.checkov/bin/pip install -qq --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# For the dashboard's scripts and styles; whoever only runs it needs no Node.
+.biome/ready: Makefile
+	@command -v npm >/dev/null || { echo "make check needs Node.js with npm, for the dashboard's scripts." >&2; exit 1; }
+	@mkdir -p .biome
+	@npm install --silent --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --prefix .biome @biomejs/biome@2.6.8
 	@touch $@
 
 rank: .venv/ready ## rank a folder: make rank PHOTOS=dir [ARGS=--json]
@@ -93,5 +102,5 @@ bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tra
 	@$(PY) -m bench.$* | tee build/bench-$*.txt
 
 clean: ## remove what the others made
-	rm -rf .venv .checkov .browser .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
+	rm -rf .venv .checkov .biome .browser .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis .chalice/deployments
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

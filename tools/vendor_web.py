@@ -49,13 +49,14 @@ class VendorError(Exception):
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare the files with VENDORED.json, offline")
+    fetching = not parser.parse_args().check
     try:
-        if not parser.parse_args().check:
+        if fetching:
             vendor()
         check()
     except VendorError as error:
         sys.exit(str(error))
-    for path in sorted([*DOCS.iterdir(), *DASHBOARD.iterdir()]):
+    for path in sorted([*DOCS.iterdir(), *DASHBOARD.iterdir()]) if fetching else ():
         print(f"{path.stat().st_size:>9,} bytes  {path.relative_to(WEB)}")
 
 
