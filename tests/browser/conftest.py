@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.recorder import KEY, Collector, collector, site
-from tests.http.conftest import new_caller
+from tests.http.conftest import new_caller, pool
 from tools import browser_ready
 
-__all__ = ["new_caller"]  # a fixture from next door
+__all__ = ["new_caller", "pool"]  # fixtures from next door
 
 IMAGES = [f"i{number}" for number in range(1, 21)]
 # Chromium as people use it; without a window it says HeadlessChrome, which is counted as a bot. A flag, because what a

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.conftest import new_caller
+from tests.http.conftest import new_caller, pool
 from tests.tracked import EVENT_NAMES, Account
 
-__all__ = ["new_caller"]  # a fixture from next door
+__all__ = ["new_caller", "pool"]  # fixtures from next door
 
 NODE_LIBRARY, NODE_VERSION = "@segment/analytics-node", "3.1.0"
 INSTALLED = Path(__file__).parent.parent.parent / "build" / "clients"

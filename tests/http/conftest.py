@@ -65,28 +65,36 @@ class Caller:
 
 
 @pytest.fixture(scope="session")
-def new_caller(cloud: Any) -> Iterator[Callable[..., Caller]]:
-    """new_caller(*groups): a user who just signed up, in an account of their own."""
+def pool(cloud: Any) -> Iterator[sign_in.Pool]:
+    """The user pool, with the rights of its administrator."""
     env = cloud.env
     cognito = boto3.client("cognito-idp", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1")
+    yield sign_in.Pool(cognito, env["PROOFSHEET_USER_POOL"], env["PROOFSHEET_USER_POOL_CLIENT"])
+    cognito.close()
+
+
+@pytest.fixture(scope="session")
+def new_caller(cloud: Any, pool: sign_in.Pool) -> Iterator[Callable[..., Caller]]:
+    """new_caller(*groups): a user who just signed up, in an account of their own."""
     callers: list[Caller] = []
 
     def make(*groups: str) -> Caller:
-        email = f"user{next(NUMBERS)}-{uuid.uuid4().hex[:8]}@example.com"
-        client, pool = env["PROOFSHEET_USER_POOL_CLIENT"], env["PROOFSHEET_USER_POOL"]
-        attributes = [{"Name": "email", "Value": email}]
-        cognito.sign_up(ClientId=client, Username=email, Password=PASSWORD, UserAttributes=attributes)
-        cognito.admin_confirm_sign_up(UserPoolId=pool, Username=email)
+        email = new_address()
+        sign_in.sign_up(pool, email, PASSWORD)
+        pool.cognito.admin_confirm_sign_up(UserPoolId=pool.id, Username=email)
         for group in groups:
-            cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)
-        tokens = sign_in.sign_in(sign_in.Pool(cognito, pool, client), email, PASSWORD)
-        callers.append(Caller(cloud.base_url, email, tokens))
+            pool.cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=email, GroupName=group)
+        callers.append(Caller(cloud.base_url, email, sign_in.sign_in(pool, email, PASSWORD)))
         return callers[-1]
 
     yield make
     for caller in callers:
         caller.http.close()
-    cognito.close()
+
+
+def new_address() -> str:
+    """An e-mail address that nobody has signed up with."""
+    return f"user{next(NUMBERS)}-{uuid.uuid4().hex[:8]}@example.com"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""What must not happen on a page: errors in its console, requests that fail, requests to hosts that are not ours."""
+"""What must not happen on a page: errors in its console, requests that fail, tokens in addresses, requests
+to hosts that are not ours."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebErro
 
 # What a page fetches from itself, and Amazon's own names once it is deployed there.
 OWN = re.compile(r"(blob|data):|https://[\w.-]+\.amazonaws\.com/")
+TOKEN = re.compile(r"eyJ[\w-]+\.eyJ")  # two JSON objects in base64url, which only a JWT is
 
 
 class Guard:
@@ -47,6 +49,8 @@ class Guard:
     def _asked(self, request: Request) -> None:
         if not OWN.match(request.url) and urlsplit(request.url).netloc not in self.hosts:
             self.seen.append(f"foreign: {request.method} {request.url}")
+        if TOKEN.search(request.url):
+            self.seen.append(f"a token in an address: {request.method} {request.url}")
 
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # a page that is left gives up what it asked for
