@@ -4,7 +4,7 @@ import { html } from "./preact.js";
 import { count } from "./moments.js";
 import { done, inWords, segments, share } from "./tally.js";
 
-/** While the total is not final, the bar has an open end: it is of what was counted so far. */
+/** While the total is not final, there is room at its end for what is not counted yet. */
 export function Bar({ progress, label, small = false }) {
   const known = progress.total_is_final;
   const now = known ? { "aria-valuenow": done(progress), "aria-valuemax": progress.total || 1 } : {};
@@ -13,6 +13,7 @@ export function Bar({ progress, label, small = false }) {
     ${stripes(progress).map(
       ({ name, number }) => html`<span key=${name} class=${`stripe ${name}`} style=${{ flexGrow: number }}></span>`,
     )}
+    ${!known && html`<span class="uncounted"></span>`}
   </div>`;
 }
 

@@ -14,7 +14,7 @@ import { CHANNELS, doing, done, duration, ENDED, inWords, pace, percentDone, POL
 export function CampaignPage({ id }) {
   const [shown, setShown] = useState(null);
   const { value: campaign, error, again } = useCampaign(id);
-  title(campaign?.name ?? "Campaign");
+  if (campaign || error) title(campaign?.name ?? "Campaign");
   if (!campaign) {
     return html`<h1>Campaign</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} />`}`;
   }
@@ -47,8 +47,8 @@ function Headline({ campaign }) {
   </div>`;
 }
 
-function sentence({ progress }, percent) {
-  if (percent === null) return `done of ${count(progress.total)} so far; counting still`;
+function sentence({ progress, state }, percent) {
+  if (percent === null) return `done of ${count(progress.total)} so far; ${MOVING.includes(state) ? "counting still" : "not all are counted"}`;
   if (!progress.total) return "Nobody fits its audience; there is nothing to send.";
   return `${count(done(progress))} of ${count(progress.total)} messages are done`;
 }
@@ -66,6 +66,7 @@ function meanwhile(campaign) {
     : "You may close this page, it goes on.";
 }
 
+const MOVING = ["planning", "sending"];
 const PAUSED = {
   max_dollars: "It has paused itself: the next text messages would cost more than the campaign may.",
   budget: "It has paused itself: the account's budget for text messages of this month is used up.",
@@ -127,9 +128,9 @@ function Facts({ campaign }) {
   const { progress } = campaign;
   const facts = [
     ["Pace", progress.rate_per_second ? pace(progress.rate_per_second) : null],
-    ["Text messages so far", campaign.channel === "push" ? null : dollars(campaign.dollars)],
+    ["Set aside for text messages", campaign.channel === "push" ? null : dollars(campaign.dollars)],
     ["At most", campaign.max_dollars === null ? null : dollars(campaign.max_dollars)],
-    ["Where nobody knows", POLICIES[campaign.delivery]],
+    ["Delivery", POLICIES[campaign.delivery]],
   ];
   const channels = Object.entries(progress.channels);
   return html`<section class="facts" aria-label="Facts">

@@ -68,7 +68,7 @@ function Row({ summary }) {
     </div>
     <p class="muted">${CHANNELS[summary.channel]} · ${when(campaign)}</p>
     <div class="campaign-row-bar">
-      ${value ? html`<${Bar} progress=${value.progress} label=${`Progress of ${summary.name}`} small />` : html`<div class="bar small counting"></div>`}
+      ${value ? html`<${Bar} progress=${value.progress} label=${`Progress of ${summary.name}`} small />` : html`<div class="bar small"></div>`}
       <p class="tabular muted">${value ? soFar(value.progress) : " "}</p>
     </div>
   </li>`;

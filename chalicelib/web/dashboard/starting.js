@@ -1,0 +1,89 @@
+// The last look before a campaign starts, and its start: once, however often one presses.
+
+import { post } from "./api.js";
+import { Dialog } from "./dialog.js";
+import { count, dollars, moment } from "./moments.js";
+import { html, useRef, useState } from "./preact.js";
+import { estimateOf, Figures } from "./preview.js";
+import { POLICIES } from "./tally.js";
+
+/**
+ * prepare(body): a dry run of exactly what would start, which opens the question. start(): does.
+ * error: why one of them was refused, until forget().
+ */
+export function useLaunch(started) {
+  const [launch, setLaunch] = useState({ body: null, estimate: null, error: null, busy: false });
+  const keys = useKeys();
+  const working = useRef(false); // a second click comes before the first is drawn
+  const once = async (work) => {
+    if (working.current) return;
+    working.current = true;
+    setLaunch((before) => ({ ...before, busy: true, error: null }));
+    try {
+      const found = await work();
+      setLaunch((before) => ({ ...before, busy: false, ...found }));
+    } catch (error) {
+      setLaunch({ body: null, estimate: null, error, busy: false });
+    } finally {
+      working.current = false;
+    }
+  };
+  const start = async () => {
+    const { id } = await sent(launch.body, keys);
+    started(id);
+    return { body: null, estimate: null };
+  };
+  return {
+    ...launch,
+    prepare: (body) => once(async () => ({ body, estimate: (await estimateOf(body)).estimate })),
+    start: () => once(start),
+    close: () => setLaunch((before) => ({ ...before, estimate: null })),
+    forget: () => launch.error && setLaunch((before) => ({ ...before, error: null })),
+  };
+}
+
+async function sent(body, keys) {
+  const text = JSON.stringify(body);
+  try {
+    return await post("/campaigns", body, { key: keys.of(text) });
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) keys.drop(text);
+    throw error;
+  }
+}
+
+/** One Idempotency-Key for each thing that is to start: another text is another campaign, a second try is not. */
+function useKeys() {
+  const kept = useRef(new Map());
+  return {
+    of: (text) => {
+      if (!kept.current.has(text)) kept.current.set(text, crypto.randomUUID());
+      return kept.current.get(text);
+    },
+    drop: (text) => kept.current.delete(text), // refused: the next try is a new one
+  };
+}
+
+export function Starting({ launch, draft }) {
+  const { estimate, body } = launch;
+  const words = estimate && question(estimate, body);
+  return html`<${Dialog} title=${draft.later ? "Schedule this campaign?" : "Start this campaign?"} open=${Boolean(estimate)}
+    onClose=${launch.close} className="small">
+    ${estimate && html`<p class="question">${words}</p>
+      <${Figures} estimate=${estimate} />
+      <p class="muted">${POLICIES[body.delivery]}. You can pause or cancel it while it runs.</p>
+      <div class="row end">
+        <button type="button" class="button" onClick=${launch.close}>Not yet</button>
+        <button type="button" class="button primary" aria-disabled=${launch.busy} onClick=${launch.start}>
+          ${draft.later ? "Schedule it" : "Start now"}</button>
+      </div>`}
+  <//>`;
+}
+
+function question(estimate, { starts_at: starts }) {
+  const messages = Object.values(estimate.channels).reduce((sum, each) => sum + each.messages, 0);
+  const about = estimate.exact ? "" : "about ";
+  const when = starts && new Date(starts) > new Date() ? moment(starts) : "now";
+  if (!messages) return "Nobody would get a message.";
+  return `${about}${count(messages)} ${messages === 1 ? "message" : "messages"} for ${about}${dollars(estimate.dollars)}, ${when}.`;
+}
