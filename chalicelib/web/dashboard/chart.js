@@ -6,8 +6,19 @@ import { html, useId, useSignal, useState } from "./preact.js";
 /** series: [{label, values, color, format, low?, high?, bars?, quiet?}], each with as many values as x; null is a gap.
  * low, high: an interval around each value. quiet: a line to compare with, not told in words. x: Unix seconds where
  * `time` is "hour" or "day", else plain numbers. tell(x): a place on the x axis in words. apart: each in a strip of its
- * own. unit: what x counts, the head of the table's first column. */
-export function Chart({ title, x, series, unit, tell = String, time = null, apart = false, height = 120, range }) {
+ * own. note: a sentence below. unit: what x counts, the head of the table's first column. */
+export function Chart({
+  title,
+  x,
+  series,
+  unit,
+  tell = String,
+  time = null,
+  apart = false,
+  height = 120,
+  range,
+  note,
+}) {
   const at = useSignal(null);
   const [asTable, setAsTable] = useState(false);
   const id = useId();
@@ -21,10 +32,13 @@ export function Chart({ title, x, series, unit, tell = String, time = null, apar
       <div class="chart-strips" role="slider" tabindex="0" aria-labelledby=${id} aria-valuemin="1"
         aria-valuemax=${x.length} aria-valuenow=${index + 1} aria-valuetext=${sentence(tell(x[index]), told, index)}
         onKeyDown=${(event) => moved(event, at, index, x.length)}>
-        ${strips.map((strip, place) => html`
+        ${strips.map(
+          (strip, place) => html`
           <${Plot} key=${strip[0].label} x=${x} series=${strip} time=${time} at=${at} height=${height + (place === strips.length - 1 ? 26 : 0)}
-            range=${range} axis=${place === strips.length - 1} />`)}
+            range=${range} axis=${place === strips.length - 1} />`,
+        )}
       </div>
+      <p class="hint">${note}</p>
       <button type="button" class="button quiet" aria-expanded=${asTable} onClick=${() => setAsTable(!asTable)}>
         ${asTable ? "Hide the table" : "Show as table"}
       </button>
@@ -37,11 +51,13 @@ function Readout({ at, series, index }) {
   return html`
     <dl class="chart-readout">
       <div><dt class="visually-hidden">At</dt><dd class="mono">${at}</dd></div>
-      ${series.map((each) => html`
+      ${series.map(
+        (each) => html`
         <div key=${each.label}>
           <dt><span class="chart-swatch" style=${{ "--swatch": `var(${each.color})` }}></span>${each.label}</dt>
           <dd class="mono">${value(each, index)}</dd>
-        </div>`)}
+        </div>`,
+      )}
     </dl>`;
 }
 
@@ -51,11 +67,13 @@ function Table({ title, unit, x, tell, series }) {
       <table>
         <thead><tr><th scope="col">${unit}</th>${series.map(({ label }) => html`<th scope="col" class="number">${label}</th>`)}</tr></thead>
         <tbody>
-          ${x.map((each, index) => html`
+          ${x.map(
+            (each, index) => html`
             <tr key=${each}>
               <th scope="row">${tell(each)}</th>
               ${series.map((one) => html`<td class="number">${value(one, index)}</td>`)}
-            </tr>`)}
+            </tr>`,
+          )}
         </tbody>
       </table>
     </div>`;

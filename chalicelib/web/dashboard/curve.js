@@ -9,11 +9,16 @@ const COIN = 0.5;
 /** points: [{n, pair_accuracy}] of a report, by n. */
 export function LearningCurve({ points }) {
   const series = [
-    { label: "Pairs in the right order", color: "--film-amber", format: percent, values: points.map((each) => each.pair_accuracy) },
+    {
+      label: "Pairs in the right order",
+      color: "--film-amber",
+      format: percent,
+      values: points.map((each) => each.pair_accuracy),
+    },
     { label: "A coin", color: "--film-muted", format: percent, values: points.map(() => COIN), quiet: true },
   ];
   return html`<${Chart} title="Learning curve" x=${points.map((each) => each.n)} series=${series} unit="Learned from"
-    tell=${(n) => `${count(n)} posts`} height=${180} range=${scale(points)} />`;
+    tell=${(n) => `${count(n)} posts`} height=${180} range=${scale(points)} note=${lesson(points)} />`;
 }
 
 function scale(points) {
@@ -36,7 +41,7 @@ export function Sparkline({ points }) {
 }
 
 /** What the curve says, in words. null with fewer than two points. */
-export function lesson(points) {
+function lesson(points) {
   if (points.length < 2) return null;
   const [before, last] = points.slice(-2);
   const gain = last.pair_accuracy - before.pair_accuracy;

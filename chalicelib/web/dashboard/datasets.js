@@ -13,7 +13,8 @@ export async function looked(file) {
   const format = formatOf(file.name);
   if (!format) throw new Error("The file's name must end in .csv or .jsonl.");
   if (file.size === 0) throw new Error("The file is empty.");
-  if (file.size > MAX_BYTES) throw new Error(`The file has ${megabytes(file.size)}; it may have at most 32 MB.`);
+  if (file.size > MAX_BYTES)
+    throw new Error(`The file has ${megabytes(file.size)}; it may have at most 32 MB.`);
   const text = await file.slice(0, HEAD).text();
   const columns = format === "csv" ? header(text) : fields(text);
   const missing = NEEDED.filter((name) => !columns.includes(name));
@@ -32,7 +33,10 @@ function told(names) {
 
 function found(columns, format) {
   const where = format === "csv" ? "The first line" : "The first object";
-  const names = columns.filter(Boolean).slice(0, 8).map((name) => `“${name.slice(0, 40)}”`);
+  const names = columns
+    .filter(Boolean)
+    .slice(0, 8)
+    .map((name) => `“${name.slice(0, 40)}”`);
   return names.length ? `${where} names ${names.join(", ")}.` : `${where} names no columns.`;
 }
 
@@ -44,12 +48,18 @@ function header(text) {
 }
 
 function unquoted(cell) {
-  const name = cell.trim().replace(/^"(.*)"$/, "$1").trim();
+  const name = cell
+    .trim()
+    .replace(/^"(.*)"$/, "$1")
+    .trim();
   return KNOWN.includes(name.toLowerCase()) ? name.toLowerCase() : name;
 }
 
 function fields(text) {
-  const first = text.replace(/^\uFEFF/, "").split("\n").find((line) => line.trim());
+  const first = text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .find((line) => line.trim());
   try {
     return Object.keys(JSON.parse(first));
   } catch {
@@ -97,5 +107,6 @@ function refused(status) {
 
 async function network(tries) {
   if (!navigator.onLine) await new Promise((resolve) => addEventListener("online", resolve, { once: true }));
-  else await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** (tries - 1) * (0.5 + Math.random() / 2)));
+  else
+    await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** (tries - 1) * (0.5 + Math.random() / 2)));
 }

@@ -12,8 +12,10 @@ export function Hundred({ times, label }) {
   return html`
     <svg class="hundred" role="img" aria-label=${label} viewBox="0 0 126 126" width="126" height="126">
       <rect class="hundred-film" width="126" height="126" rx="3" />
-      ${frames.map((index) => html`
+      ${frames.map(
+        (index) => html`
         <rect key=${index} class=${index < times ? "hundred-hit" : "hundred-miss"} width=${FRAME[0]} height=${FRAME[1]} rx="1"
-          x=${4.5 + (index % SIZE) * PITCH} y=${5 + Math.floor(index / SIZE) * PITCH} />`)}
+          x=${4.5 + (index % SIZE) * PITCH} y=${5 + Math.floor(index / SIZE) * PITCH} />`,
+      )}
     </svg>`;
 }

@@ -7,24 +7,29 @@ import { ago, count, moment } from "./moments.js";
 import { NotEnoughSignal } from "./nosignal.js";
 import { usePolled } from "./poll.js";
 import { html, useEffect } from "./preact.js";
-import { Problems } from "./problems.js";
 import { Report } from "./report.js";
 import { href } from "./router.js";
 import { Failure, Loading, Named, title } from "./states.js";
 import { TrainingProgress } from "./trainingprogress.js";
+import { UnusablePosts } from "./unusable.js";
 import { isTraining, KINDS } from "./verdict.js";
 
 export default function ModelPage({ id }) {
-  const { value, error, again } = usePolled((signal) => get(`/models/${encodeURIComponent(id)}`, {}, { signal }), {
-    ended: (model) => !isTraining(model),
-    while: [id],
-  });
+  const { value, error, again } = usePolled(
+    (signal) => get(`/models/${encodeURIComponent(id)}`, {}, { signal }),
+    {
+      ended: (model) => !isTraining(model),
+      while: [id],
+    },
+  );
   useEffect(() => title(value?.name ?? "Model"), [value?.name]);
   return html`
     <nav aria-label="Where you are"><a href=${href("models")}>All models</a></nav>
-    ${value
-      ? html`<${Shown} model=${value} again=${again} />`
-      : html`<h1>Model</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} text="Loading the model" />`}`}`;
+    ${
+      value
+        ? html`<${Shown} model=${value} again=${again} />`
+        : html`<h1>Model</h1>${error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} text="Loading the model" />`}`
+    }`;
 }
 
 function Shown({ model, again }) {
@@ -38,7 +43,7 @@ function Shown({ model, again }) {
     <div aria-live="polite">${isTraining(model) && html`<${TrainingProgress} model=${model} />`}</div>
     <${State} model=${model} />
     <${Report} model=${model} />
-    ${model.problems > 0 && html`<${Problems} model=${model} />`}
+    ${model.problems > 0 && html`<${UnusablePosts} model=${model} />`}
     ${own && html`<${Actions} model=${model} again=${again} />`}`;
 }
 
@@ -48,7 +53,7 @@ function Facts({ model }) {
     model.version && `version ${model.version}`,
     model.backend === "sagemaker" && "at SageMaker",
   ].filter(Boolean);
-  return html`<p class="quiet">
+  return html`<p class="hint">
     ${facts.join(" · ")}
     ${model.trained_at && html` · <time datetime=${model.trained_at} title=${moment(model.trained_at)}>trained ${ago(model.trained_at)}</time>`}
   </p>`;

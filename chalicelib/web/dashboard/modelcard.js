@@ -37,14 +37,15 @@ function Said({ model }) {
       <${Hundred} times=${ofHundred(model.report.pair_accuracy)} label=${said} />
       <div>
         <p class="model-said">${said}</p>
-        <p class="quiet">A coin would in 50.</p>
+        <p class="hint">A coin would in 50.</p>
         ${model.report.learning_curve?.length > 1 && html`<${Sparkline} points=${model.report.learning_curve} />`}
       </div>
     </div>`;
 }
 
 const SHORTLY = {
-  not_enough_signal: "Its posts do not show that it knows more than chance. It does not score; the general model does.",
+  not_enough_signal:
+    "Its posts do not show that it knows more than chance. It does not score; the general model does.",
   failed: "The training ended without a model.",
 };
 
@@ -61,6 +62,6 @@ function Facts({ model }) {
     <dl class="model-facts">
       <div><dt>Learned from</dt><dd dir="auto">${model.trained_on}</dd></div>
       ${model.n > 0 && html`<div><dt>${model.kind === "customer" ? "Posts" : "Pictures"}</dt><dd>${count(model.n)}</dd></div>`}
-      ${model.state === "ready" && coverage(model) && html`<div><dt>Honesty</dt><dd>${coverage(model)}</dd></div>`}
+      ${model.state === "ready" && coverage(model) && html`<div><dt>Its intervals</dt><dd>${coverage(model)}</dd></div>`}
     </dl>`;
 }

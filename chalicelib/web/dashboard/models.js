@@ -26,8 +26,11 @@ function List() {
         one of your own learns what your audience acts on.</p>
     </header>
     ${!value && (error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} text="Loading the models" />`)}
-    ${value && html`<${Shipped} models=${value.filter((each) => each.kind !== "customer")} />
-      <${Own} models=${value.filter((each) => each.kind === "customer")} />`}`;
+    ${
+      value &&
+      html`<${Shipped} models=${value.filter((each) => each.kind !== "customer")} />
+      <${Own} models=${value.filter((each) => each.kind === "customer")} />`
+    }`;
 }
 
 async function read(signal) {

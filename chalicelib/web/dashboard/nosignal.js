@@ -25,5 +25,5 @@ function measured({ n, reason, report }) {
   if (!Number.isFinite(found) || !Number.isFinite(p)) return reason ?? "There was too little to learn from.";
   return `It learned from ${count(n)} posts and was tested on newer ones. Its order agreed with what happened by
     ${correlation(found)}, where 1 is exactly and 0 not at all. Chance alone would do as well in ${chance(p)} tries
-    (p = ${p}); a model is let go only below 20 of 1,000.`;
+    (p = ${p}); a model is released only below 20 of 1,000.`;
 }

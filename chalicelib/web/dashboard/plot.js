@@ -19,9 +19,13 @@ export function Plot({ x, series, time, at, height, range, axis }) {
   ]);
   const data = columns(x, series);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `kind` says when it must be another plot.
+  // `kind` says when it must be another plot; other numbers alone make it none.
   useEffect(() => {
-    const drawn = new uPlot(options({ box: box.current, series, time, at, height, range, axis }), data, box.current);
+    const drawn = new uPlot(
+      options({ box: box.current, series, time, at, height, range, axis }),
+      data,
+      box.current,
+    );
     plot.current = drawn;
     const ended = [followed(drawn, at), resized(drawn, box.current, height), recolored(drawn)];
     return () => {
@@ -31,7 +35,7 @@ export function Plot({ x, series, time, at, height, range, axis }) {
     };
   }, [kind, height]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the numbers are compared, not their arrays.
+  // The numbers are compared, not their arrays, which are new at each look.
   useEffect(() => {
     plot.current?.setData(data);
     point(plot.current, at.peek());
@@ -87,10 +91,31 @@ function options({ box, series, time, at, height, range, axis }) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     tzDate: (seconds) => zoned(seconds, time),
-    scales: { x: { time: !!time, range: (_, min, max) => around(min, max, time) }, y: { range: range ?? fromZero } },
+    scales: {
+      x: { time: !!time, range: (_, min, max) => around(min, max, time) },
+      y: { range: range ?? fromZero },
+    },
     axes: [
-      { show: axis, stroke: ink("--film-muted"), font: FONT, size: 26, gap: 4, grid: { show: false }, ticks: { show: false }, ...(time ? {} : { incrs: WHOLE }) },
-      { stroke: ink("--film-muted"), font: FONT, size: Y_WIDTH, gap: 6, space: 32, ticks: { show: false }, grid: { stroke: ink("--film-line"), width: 1 }, values: (_, ticks) => ticks.map((tick) => series[0].format(tick)) },
+      {
+        show: axis,
+        stroke: ink("--film-muted"),
+        font: FONT,
+        size: 26,
+        gap: 4,
+        grid: { show: false },
+        ticks: { show: false },
+        ...(time ? { values: (_, ticks) => ticks.map(CLOCK[time]) } : { incrs: WHOLE }),
+      },
+      {
+        stroke: ink("--film-muted"),
+        font: FONT,
+        size: Y_WIDTH,
+        gap: 6,
+        space: 32,
+        ticks: { show: false },
+        grid: { stroke: ink("--film-line"), width: 1 },
+        values: (_, ticks) => ticks.map((tick) => series[0].format(tick)),
+      },
     ],
     series: [{}, ...series.flatMap((each) => lines(each, ink))],
     bands: bands(series, ink),
@@ -99,6 +124,17 @@ function options({ box, series, time, at, height, range, axis }) {
 }
 
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
+
+const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const utcDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const CLOCK = {
+  hour: (second) => {
+    const moment = new Date(second * 1000);
+    return (moment.getHours() ? hour : date).format(moment);
+  },
+  day: (second) => utcDate.format(new Date(second * 1000)),
+};
 
 /** Days are days in UTC, as they are counted; hours are told by the clock on the wall. */
 function zoned(seconds, time) {
@@ -128,7 +164,8 @@ function lines(each, ink) {
     points: { show: !each.bars && !each.quiet, size: 5, fill: ink(each.color) },
     spanGaps: false,
   };
-  if (each.bars) Object.assign(line, { fill: ink(each.color), width: 0, paths: uPlot.paths.bars({ size: [0.72, 36] }) });
+  if (each.bars)
+    Object.assign(line, { fill: ink(each.color), width: 0, paths: uPlot.paths.bars({ size: [0.72, 36] }) });
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
   return each.low ? [line, edge, edge] : [line];
 }
@@ -144,8 +181,9 @@ function bands(series, ink) {
 
 /** colors(element)(property, opacity) is a function that uPlot calls at each drawing: the color as it is now. */
 function colors(element) {
-  return (property, opacity = 1) => () => {
-    const value = getComputedStyle(element).getPropertyValue(property).trim();
-    return opacity === 1 ? value : `color-mix(in srgb, ${value} ${opacity * 100}%, transparent)`;
-  };
+  return (property, opacity = 1) =>
+    () => {
+      const value = getComputedStyle(element).getPropertyValue(property).trim();
+      return opacity === 1 ? value : `color-mix(in srgb, ${value} ${opacity * 100}%, transparent)`;
+    };
 }

@@ -4,8 +4,8 @@ import { KNOWN, looked, megabytes, send } from "./datasets.js";
 import { Field } from "./field.js";
 import { Meter } from "./meter.js";
 import { warn } from "./notices.js";
-import { html, useRef, useState } from "./preact.js";
 import { downloadTemplate } from "./poststemplate.js";
+import { html, useRef, useState } from "./preact.js";
 
 /** The state of a chosen file. send(): its data set's id, null where there is no good file; the same file goes once. */
 export function usePostsFile() {
@@ -52,7 +52,7 @@ export function PostsFile({ file }) {
 
 function Chosen({ chosen: { file, columns } }) {
   const others = columns.filter((name) => name && !KNOWN.includes(name));
-  return html`<p class="quiet" role="status">
+  return html`<p class="hint" role="status">
     <bdi dir="auto">${file.name}</bdi>, ${megabytes(file.size)}: ${columns.filter((name) => KNOWN.includes(name)).join(", ")}.
     ${others.length > 0 && html` Also read, as what else may explain a post: <bdi dir="auto">${others.join(", ")}</bdi>.`}
   </p>`;
@@ -76,11 +76,13 @@ function Columns() {
     <summary>Which columns it takes</summary>
     <div class="table-wrap" role="region" aria-label="Columns" tabindex="0"><table>
       <thead><tr><th scope="col">Column</th><th scope="col"></th><th scope="col">What stands in it</th></tr></thead>
-      <tbody>${MEANINGS.map(([name, need, words]) => html`
-        <tr key=${name}><th scope="row" class="mono">${name}</th><td class="quiet">${need}</td><td>${words}</td></tr>`)}</tbody>
+      <tbody>${MEANINGS.map(
+        ([name, need, words]) => html`
+        <tr key=${name}><th scope="row" class="mono">${name}</th><td class="hint">${need}</td><td>${words}</td></tr>`,
+      )}</tbody>
     </table></div>
     <pre class="mono" tabindex="0" aria-label="An example">${EXAMPLE}</pre>
     <p><button type="button" class="button" onClick=${download}>Download a template</button>
-      <span class="quiet"> with the ids of your newest pictures</span></p>
+      <span class="hint"> with the ids of your newest pictures</span></p>
   </details>`;
 }

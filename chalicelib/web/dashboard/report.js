@@ -1,29 +1,34 @@
 // The report: what was measured of a model, on posts or pictures that it had not learned from.
 
-import { coverage, accuracy, comparison, correlation, ofHundred } from "./verdict.js";
-import { LearningCurve, lesson } from "./curve.js";
+import { LearningCurve } from "./curve.js";
 import { Hundred } from "./hundred.js";
 import { count, percent } from "./moments.js";
 import { html } from "./preact.js";
+import { accuracy, comparison, correlation, ofHundred } from "./verdict.js";
 
 export function Report({ model }) {
   const { report } = model;
   const said = accuracy(model);
   const curve = report.learning_curve ?? [];
   return html`
-    ${said && html`<section class="panel model-verdict" aria-label="How good it is">
+    ${
+      said &&
+      html`<section class="panel model-verdict" aria-label="How good it is">
       <${Hundred} times=${ofHundred(report.pair_accuracy)} label=${said} />
       <div class="stack">
         <p class="model-headline">${said}</p>
         <p>A coin would in 50. ${MEASURED[model.kind]}</p>
-        <${Measures} model=${model} />
+        <${Measures} report=${report} />
       </div>
-    </section>`}
+    </section>`
+    }
     <div class="model-halves">
-      ${curve.length > 0 && html`<section class="stack" aria-label="Learning curve">
+      ${
+        curve.length > 0 &&
+        html`<section class="stack" aria-label="Learning curve">
         <${LearningCurve} points=${curve} />
-        <p class="quiet">${lesson(curve)}</p>
-      </section>`}
+      </section>`
+      }
       <${Compared} model=${model} />
     </div>
     <${Source} model=${model} />`;
@@ -35,16 +40,37 @@ const MEASURED = {
   customer: "Measured on posts that are newer than those it had learned from.",
 };
 
-function Measures({ model }) {
-  const { report } = model;
+function Measures({ report }) {
   const rows = [
-    [report.rank_correlation, "Agreement of its order with the true one", correlation(report.rank_correlation), "1 is exactly, 0 is chance"],
-    [report.coverage_80, "Results within its 80 % interval", percent(report.coverage_80), coverage(model)],
-    [report.p_value, "Chance that luck alone does as well", percent(report.p_value), "it takes less than 2 %"],
-    [report.explanation_r2, "Of its scores, told by the reasons", percent(Math.max(0, report.explanation_r2)), "at 30 % they are hints"],
+    [
+      report.rank_correlation,
+      "Agreement with the true order",
+      correlation(report.rank_correlation),
+      "1 is exactly, 0 is chance",
+    ],
+    [
+      report.coverage_80,
+      "Results within its 80 % interval",
+      percent(report.coverage_80),
+      "80 % would be exact",
+    ],
+    [
+      report.p_value,
+      "Chance that luck alone does as well",
+      percent(report.p_value),
+      "it takes less than 2 %",
+    ],
+    [
+      report.explanation_r2,
+      "Of its scores, told by the reasons",
+      percent(Math.max(0, report.explanation_r2)),
+      "at 30 % they are hints",
+    ],
   ].filter(([value]) => Number.isFinite(value));
-  return html`<dl class="measures">${rows.map(([, name, value, note]) => html`
-    <div key=${name}><dt>${name}</dt><dd><b class="mono">${value}</b> <span class="quiet">${note}</span></dd></div>`)}</dl>`;
+  return html`<dl class="measures">${rows.map(
+    ([, name, value, note]) => html`
+    <div key=${name}><dt>${name}</dt><dd><b class="mono">${value}</b> <span class="hint">${note}</span></dd></div>`,
+  )}</dl>`;
 }
 
 // Against the general model, and a new version against the one that scores
@@ -54,23 +80,31 @@ function Compared({ model }) {
   const newest = model.report.newest_posts;
   if (!found && !newest) return null;
   return html`<section class="stack compared" aria-label="Compared">
-    ${found && html`<h2>Beside the general model</h2>
+    ${
+      found &&
+      html`<h2>Beside the general model</h2>
       <${Bars} rows=${[["This model", found.own], ["General", found.general]]} />
-      <p class="quiet">Agreement with what happened, on the same posts. ${found.advice}</p>`}
-    ${newest && html`<h2>Beside the version before</h2>
+      <p class="hint">Agreement with what happened, on the same posts. ${found.advice}</p>`
+    }
+    ${
+      newest &&
+      html`<h2>Beside the version before</h2>
       <${Bars} rows=${[["New", newest.candidate], ["Before", newest.live]]} />
-      <p class="quiet">On ${count(newest.n)} posts that the version before had not seen.</p>`}
+      <p class="hint">On ${count(newest.n)} posts that the version before had not seen.</p>`
+    }
   </section>`;
 }
 
 /** rows: [[name, -1 to 1], ...]; the bars begin at 0, in the middle. */
 function Bars({ rows }) {
-  return html`<dl class="bars">${rows.map(([name, value]) => html`
+  return html`<dl class="balances">${rows.map(
+    ([name, value]) => html`
     <div key=${name}>
       <dt>${name}</dt>
-      <dd><span class="bar" aria-hidden="true"><i class=${value < 0 ? "below" : ""} style=${{ "--share": Math.abs(value) }}></i></span>
+      <dd><span class="balance" aria-hidden="true"><i class=${value < 0 ? "below" : ""} style=${{ "--share": Math.abs(value) }}></i></span>
         <b class="mono">${correlation(value)}</b></dd>
-    </div>`)}</dl>`;
+    </div>`,
+  )}</dl>`;
 }
 
 function Source({ model }) {
@@ -78,7 +112,6 @@ function Source({ model }) {
   return html`<section class="stack">
     <h2>What it learned from</h2>
     <p dir="auto" class="prose">${model.trained_on}${distinct > 0 && ` ${count(model.n)} posts of ${count(distinct)} different pictures.`}</p>
-    ${prior?.id && html`<p class="quiet">It leans on the model <span class="mono">${prior.id}</span>: a step of that one counts
-      ${prior.weight.toFixed(2)} of a step of its own.</p>`}
+    ${prior?.id && html`<p class="hint">It leans on the model <span class="mono">${prior.id}</span>: a step of that one counts ${prior.weight.toFixed(2)} of a step of its own.</p>`}
   </section>`;
 }

@@ -7,9 +7,24 @@ import { html, useEffect, useRef, useState } from "./preact.js";
 import { go, href } from "./router.js";
 import { title } from "./states.js";
 
-const DAYS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["180", "180 days"], ["365", "a year"]];
-const HOMES = [["inline", "Proofsheet itself"], ["sagemaker", "SageMaker"]];
-const FIELDS = { name: "name", backend: "backend", "source.days": "days", "source.dataset": "file", size: "file" };
+const DAYS = [
+  ["7", "7 days"],
+  ["30", "30 days"],
+  ["90", "90 days"],
+  ["180", "180 days"],
+  ["365", "a year"],
+];
+const HOMES = [
+  ["inline", "Proofsheet itself"],
+  ["sagemaker", "SageMaker"],
+];
+const FIELDS = {
+  name: "name",
+  backend: "backend",
+  "source.days": "days",
+  "source.dataset": "file",
+  size: "file",
+};
 
 export default function Training() {
   useEffect(() => title("Train a model"), []);
@@ -44,9 +59,11 @@ function Form() {
       <${TextField} label="Name" hint="Such as “our followers” or “shop, summer”" maxlength="200" autocomplete="off" required
         value=${wanted.name} error=${wrong("name")} onInput=${(name) => set({ name })} />
       <${Sources} wanted=${wanted} set=${set} />
-      ${wanted.source === "file"
-        ? html`<${PostsFile} file=${wrong("file") ? { ...file, error: wrong("file") } : file} />`
-        : html`<${Tracked} days=${wanted.days} error=${wrong("days")} set=${set} />`}
+      ${
+        wanted.source === "file"
+          ? html`<${PostsFile} file=${wrong("file") ? { ...file, error: wrong("file") } : file} />`
+          : html`<${Tracked} days=${wanted.days} error=${wrong("days")} set=${set} />`
+      }
       <${Advanced} backend=${wanted.backend} error=${wrong("backend")} set=${set} />
       ${error && !FIELDS[error.field] && html`<p class="error" role="alert" dir="auto">${error.message}</p>`}
       <div class="row"><button class="button primary" disabled=${busy}>${busy ? "Sending …" : "Train"}</button>
@@ -56,8 +73,9 @@ function Form() {
 
 /** The model that has begun; null where something is missing that the form tells of. */
 async function begin({ name, source, days, backend }, file) {
-  if (!name.trim()) throw { field: "name", message: "Give it a name." };
-  const learns = source === "file" ? await uploaded(file) : { type: "tracked", goal: "click", days: Number(days) };
+  if (!name.trim()) throw Object.assign(new Error("Give it a name."), { field: "name" });
+  const learns =
+    source === "file" ? await uploaded(file) : { type: "tracked", goal: "click", days: Number(days) };
   return learns && post("/models", { name: name.trim(), source: learns, backend });
 }
 
@@ -74,11 +92,13 @@ const SOURCES = [
 function Sources({ wanted, set }) {
   return html`<fieldset class="sources">
     <legend>What it learns from</legend>
-    ${SOURCES.map(([key, name, words]) => html`
+    ${SOURCES.map(
+      ([key, name, words]) => html`
       <label key=${key} class="source">
         <input type="radio" name="source" value=${key} checked=${wanted.source === key} onChange=${() => set({ source: key })} />
-        <span><b>${name}</b><span class="quiet">${words}</span></span>
-      </label>`)}
+        <span><b>${name}</b><span class="hint">${words}</span></span>
+      </label>`,
+    )}
   </fieldset>`;
 }
 
@@ -86,7 +106,7 @@ function Tracked({ days, error, set }) {
   return html`<div class="stack">
     <${SelectField} label="Clicks of the last" options=${DAYS} value=${days} error=${error} onChange=${(chosen) => set({ days: chosen })}
       hint="Every picture that was shown in this time is a post, its clicks freed of the places it was shown at. A day counts once the nightly compaction has gone through it." />
-    <p class="quiet">It looks once a day by itself, and trains anew when at least 20 pictures and a tenth are new.
+    <p class="hint">It looks once a day by itself, and trains anew when at least 20 pictures and a tenth are new.
       <a href=${href("track")}>What has been tracked</a></p>
   </div>`;
 }

@@ -13,14 +13,16 @@ export function TrainingProgress({ model }) {
     <section class="panel stack" aria-label="Training">
       <p class="model-said">${happening(model)}</p>
       <${Meter} value=${done} most=${total} label=${happening(model)} />
-      ${total > 1 && html`<p class="quiet mono">${count(done)} of ${count(total)}</p>`}
+      ${total > 1 && html`<p class="hint mono">${count(done)} of ${count(total)}</p>`}
       <ol class="steps">
-        ${steps.map(([name, words], index) => html`
+        ${steps.map(
+          ([name, words], index) => html`
           <li key=${name} class=${stage(index, now)} aria-current=${index === now ? "step" : undefined}>
             ${words}${index < now && html`<span class="visually-hidden">, done</span>`}
-          </li>`)}
+          </li>`,
+        )}
       </ol>
-      <p class="quiet">You may close this page: the training goes on, and the inbox tells how it ended.</p>
+      <p class="hint">You may close this page: the training goes on, and the inbox tells how it ended.</p>
     </section>`;
 }
 

@@ -9,8 +9,8 @@ export function ofHundred(share) {
 export function accuracy({ kind, report }) {
   const times = ofHundred(report.pair_accuracy);
   if (times === null) return null;
-  const what = kind === "customer" ? "your posts" : "photos";
-  return `Picks the better of two ${what} in ${times} of 100 cases.`;
+  const two = kind === "customer" ? "two of your posts" : "two photos";
+  return `Picks the better of ${two} in ${times} of 100 cases.`;
 }
 
 /** null where it was not measured. */
@@ -70,7 +70,9 @@ const ADVICE = {
 };
 
 /** What would help a model that has not enough signal: sentences, the most useful first. */
-export function help({ n, report }) {
+export function help(model) {
+  if (isTracked(model)) return TRACKED_HELP;
+  const { n, report } = model;
   const distinct = report.distinct ?? n;
   const posts =
     distinct < LEAST_IMAGES
@@ -79,6 +81,11 @@ export function help({ n, report }) {
   return [posts, IMPRESSIONS, METADATA];
 }
 
+const TRACKED_HELP = [
+  "More pictures that are shown on your pages, a hundred for a beginning, and more visits to each of them.",
+  "Time: a day counts once the nightly compaction has gone through it, and the model looks again every day by itself.",
+  "The place at which a picture was shown (data-ps-position), so that what the place earned is not credited to the picture.",
+];
 const LEAST_IMAGES = 20; // chalicelib/training/gate.py
 const IMPRESSIONS =
   "Impressions for each post: 50 likes of 1,000 views and 50 of 100 are different news, and only a rate tells them apart.";
