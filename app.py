@@ -10,7 +10,7 @@ from chalicelib.settings import settings
 
 # Where routes and events lead: no cold start pays for a part that it does not use.
 with later.at_first_use(__name__):
-    from chalicelib import batch, notices, openapi, ranking, status
+    from chalicelib import batch, notices, openapi, ranking, sharing, status
     from chalicelib.delivery import keys, links, making, presets, serve
     from chalicelib.images import extract, gallery, ingest, lifecycle, removal, slots, sweep
     from chalicelib.push import (
@@ -461,6 +461,25 @@ def get_ranking(call, identifier):
 def delete_ranking(call, identifier):
     """Delete a ranking; its images stay."""
     ranking.delete(call.store, identifier)
+
+
+@api.post(
+    "/rankings/{identifier}/links",
+    body=contract.NewLink,
+    answer=contract.Link,
+    status=201,
+    refuses=(404,),
+    tag="Ranking",
+)
+def create_link(call, identifier):
+    """Make a link that shows a ranking without sign-in, for some days; originals are not shown."""
+    return sharing.link(call.store, identifier, call.body, time.time())
+
+
+@api.post("/shared", access="open", body=contract.SharedLink, answer=contract.Ranking, refuses=(404,), tag="Ranking")
+def get_shared(call):
+    """The ranking that a link shows."""
+    return sharing.view(call.body.token, time.time())
 
 
 # Models

@@ -294,6 +294,23 @@ class Rankings(Answer):
     next: str | None
 
 
+class NewLink(Request):
+    """days: how long the link shows the ranking."""
+
+    days: Annotated[int, Meta(ge=1, le=90)] = 30
+
+
+class Link(Answer):
+    """token: who has it sees the ranking, at `POST /shared` or on the dashboard's page `#/shared/{token}`."""
+
+    token: str
+    expires_at: str
+
+
+class SharedLink(Request):
+    token: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 # Models
 
 MAX_POSTS = 5_000

@@ -110,6 +110,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     head: bool = False  # takes HEAD, too
     caches_refusals: bool = False  # a cache may keep a 4xx for REFUSED_SECONDS, so that a broken page costs little
 
+    @property
+    def replays(self) -> bool:
+        """Whether it takes an Idempotency-Key; keys of callers without a name would be each other's."""
+        return self.method == "POST" and self.body is not None and self.access != "open"
+
 
 class Api:
     """Routes of a Chalice app with authorization, validation and one error shape.
@@ -190,7 +195,7 @@ class Api:
         def encode() -> bytes:
             return msgspec.json.encode(endpoint.view(call, **path_values))
 
-        key = request.headers.get("idempotency-key") if endpoint.method == "POST" and endpoint.body else None
+        key = request.headers.get("idempotency-key") if endpoint.replays else None
         if key is not None:
             digest = _digest(endpoint, request)
             return json_response(self.replay(call.principal, idempotency_key(key), digest, encode), endpoint.status)

@@ -107,7 +107,7 @@ def parameters(endpoint: Endpoint, schemas: dict[str, Schema]) -> list[Schema]:
             {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": _no_null(schema)}
             for name, schema in shape["properties"].items()
         ]
-    return [*found, IDEMPOTENCY_KEY] if endpoint.method == "POST" and endpoint.body else found
+    return [*found, IDEMPOTENCY_KEY] if endpoint.replays else found
 
 
 def responses(endpoint: Endpoint) -> Schema:

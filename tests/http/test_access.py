@@ -72,6 +72,7 @@ def things(member, new_caller, scored):
         "/images/{image}/process": scored[0],
         "/presets/{name}": "theirs",
         "/rankings/{identifier}": ranking,
+        "/rankings/{identifier}/links": ranking,
     }
 
 
