@@ -37,7 +37,9 @@ def client(service: str) -> Any:
         retries=retries,
         max_pool_connections=32,
         signature_version="s3v4" if service == "s3" else None,
-        s3={"addressing_style": "path"} if settings().endpoint else None,
+        # Left to itself, botocore presigns for the global host, which redirects from a young bucket in another region
+        # than us-east-1, and a redirected signature is no longer good.
+        s3={"addressing_style": "path" if settings().endpoint else "virtual"},
     )
     made = boto3.client(service, region_name=settings().region, config=config)  # type: ignore[call-overload]
     if service == "dynamodb":
