@@ -112,7 +112,7 @@ def _started(keep: bool) -> Iterator[dict[str, str]]:
 
 
 def demo_token(env: Mapping[str, str]) -> str:
-    """An ID token of the local cloud's demo user, who is signed up when missing."""
+    """An ID token of the local cloud's demo user, who is signed up when missing, and an admin of their account."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from localcloud.clients import client
@@ -122,6 +122,7 @@ def demo_token(env: Mapping[str, str]) -> str:
     pool = sign_in.Pool(cognito, env["PROOFSHEET_USER_POOL"], env["PROOFSHEET_USER_POOL_CLIENT"])
     try:
         _sign_up(pool)
+        pool.cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=DEMO_USER, GroupName="admin")
         return sign_in.sign_in(pool, DEMO_USER, DEMO_PASSWORD).id
     except (sign_in.SignInError, BotoCoreError, ClientError) as error:
         raise NoConnection(f"The demo user cannot sign in: {error}") from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.client import Client
-from tools.connection import demo_token
+from tools.connection import DEMO_PASSWORD, DEMO_USER, demo_token
 from tools.contact_sheet import write
 from tools.progress import progress
 from tools.rank import SHEET, Photo, frames, table
@@ -51,7 +51,7 @@ def main(base_url: str, env: Mapping[str, str]) -> None:
         raise ApiError(f"{SHEET} cannot be written: {error.strerror}") from error
     best = next((entry.image for entry in ranked.entries if entry.image and entry.score is not None), None)
     delivered = client.address(best, "w800,h450,fit:cover,gravity:smart", "webp") if best else "no photo was ranked"
-    print(directions(base_url, delivered), flush=True)
+    print(directions(base_url, delivered, ranked.rankings[-1]), flush=True)
 
 
 def samples() -> list[Photo]:
@@ -68,9 +68,11 @@ def clear(client: Client) -> None:
     client.remove([image.id for image in client.images(COLLECTION)], rankings)
 
 
-def directions(base_url: str, delivered: str) -> str:
+def directions(base_url: str, delivered: str, ranking: str) -> str:
     return f"""
-The photos in this order:  {SHEET.resolve().as_uri()}
+The photos in this order:  {base_url}/dashboard#/rankings/{ranking}
+Sign in there as:          {DEMO_USER} with {DEMO_PASSWORD}
+The same as one file:      {SHEET.resolve().as_uri()}
 The best, 800 x 450, WebP: {delivered}
 Rank your own:             make rank PHOTOS=folder
 The API:                   {base_url}, described at {base_url}/docs
