@@ -2,10 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check rank package e2e deploy destroy cost train-general train-market train-markets bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking bench-push features-doc vendor-web clean
+.PHONY: help run test test-browser check rank package e2e deploy destroy cost train-general train-market train-markets bench bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking bench-push bench-dashboard features-doc vendor-web clean
 
 PY := .venv/bin/python
-BENCHES := imports features scoring pipeline resize tracking push
+BENCHES := imports features scoring pipeline resize tracking push dashboard
 PHOTOS ?=
 STAGE ?= dev
 MARKET ?=
@@ -97,7 +97,7 @@ vendor-web: .venv/ready ## fetch the browser libraries anew from npm
 bench: $(BENCHES:%=bench-%) ## all benchmarks, gathered in build/bench.json
 	$(PY) -m bench.gather $(BENCHES)
 
-bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking bench-push: bench-%: .venv/ready
+bench-imports bench-features bench-scoring bench-pipeline bench-resize bench-tracking bench-push bench-dashboard: bench-%: .venv/ready
 	@mkdir -p build
 	@$(PY) -m bench.$* | tee build/bench-$*.txt
 

@@ -109,6 +109,23 @@ def storage(client: str, tokens: sign_in.Tokens) -> dict[str, str]:
     }
 
 
+def age_tokens(page: Page) -> None:
+    """Have the browser take its clock for two hours ahead of its tokens, which last one."""
+    page.evaluate(AGE)
+
+
+AGE = """() => {
+  for (const name of Object.keys(localStorage)) if (name.endsWith(".clockDrift")) localStorage.setItem(name, 7_200_000);
+}"""
+
+
+def end_session(page: Page, pool: sign_in.Pool) -> None:
+    """Nobody refreshes a token with what this browser has, and those that it has are over."""
+    name = "Object.keys(localStorage).find((name) => name.endsWith('.refreshToken'))"
+    pool.cognito.revoke_token(Token=page.evaluate(f"localStorage.getItem({name})"), ClientId=pool.client)
+    age_tokens(page)
+
+
 def claims(token: str) -> dict[str, Any]:
     """What a token says, unverified."""
     import jwt

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard.people import storage
+from tests.browser.dashboard.people import age_tokens, end_session
 from tests.http.conftest import PASSWORD, new_address
 from tools import sign_in
 
@@ -123,12 +123,12 @@ def test_signing_out_empties_the_storage_and_every_other_tab(person):
     assert "eyJ" not in str(person.context.storage_state())
 
 
-def test_tokens_that_are_about_to_end_are_refreshed_without_a_word(person, pool):
+def test_tokens_that_are_about_to_end_are_refreshed_without_a_word(person):
     page = person.open("#/inbox")
     expect(at(page, "Inbox")).to_be_visible()
-    late = aged(person, pool)
+    age_tokens(page)
     page.reload()
-    page.wait_for_function("([name, value]) => localStorage.getItem(name) !== value", arg=[late, person.api.tokens.id])
+    page.wait_for_function("token => !Object.values(localStorage).includes(token)", arg=person.api.token)
     expect(at(page, "Inbox")).to_be_visible()
 
 
@@ -136,19 +136,10 @@ def test_a_session_that_was_revoked_is_renewed_over_the_page_which_then_goes_on(
     person.expect_trouble(REFUSED)
     page = person.open("#/inbox")
     expect(at(page, "Inbox")).to_be_visible()
-    aged(person, pool)
-    pool.cognito.revoke_token(Token=person.api.tokens.refresh, ClientId=pool.client)
+    end_session(page, pool)
     page.get_by_role("link", name="Models").click()
     dialog = page.get_by_role("dialog", name="Please sign in again")
     fill(dialog, "Sign in", password=PASSWORD)
     expect(dialog).to_be_hidden()
     expect(at(page, "Models")).to_be_visible()
     assert page.url.endswith("#/models")
-
-
-def aged(person, pool):
-    """Have the browser's clock be two hours ahead of the tokens, which last one; the name of the ID token's item."""
-    names = list(storage(pool.client, person.api.tokens))
-    [drift] = [name for name in names if name.endswith("clockDrift")]
-    person.page.evaluate("([name, ms]) => localStorage.setItem(name, ms)", [drift, str(2 * 3600 * 1000)])
-    return next(name for name in names if name.endswith("idToken"))
