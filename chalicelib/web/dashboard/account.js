@@ -28,10 +28,12 @@ function ThemeSwitch() {
   };
   return html`<fieldset class="themes">
     <legend>Look</legend>
-    ${THEMES.map((name) => html`<label>
+    ${THEMES.map(
+      (name) => html`<label>
       <input type="radio" name="theme" value=${name} checked=${chosen.value === name} onChange=${() => take(name)} />
       ${NAMES[name]}
-    </label>`)}
+    </label>`,
+    )}
   </fieldset>`;
 }
 

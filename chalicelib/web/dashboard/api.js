@@ -102,7 +102,9 @@ async function read(answer) {
 
 function worded(status, error) {
   if (error?.message) return error;
-  const message = PASSING.has(status) ? "Proofsheet is busy. Try again in a moment." : `It answered ${status}.`;
+  const message = PASSING.has(status)
+    ? "Proofsheet is busy. Try again in a moment."
+    : `It answered ${status}.`;
   return { code: "unknown", message };
 }
 

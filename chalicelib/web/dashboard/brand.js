@@ -6,7 +6,8 @@ const FRAMES = [3, 15, 27];
 const HOLES = Array.from({ length: 9 }, (_, index) => 3 + index * 4.2);
 
 export function Mark({ size = 40 }) {
-  const holes = (y) => HOLES.map((x) => html`<rect class="hole" x=${x} y=${y} width="2.200" height="1.500" rx=".4" />`);
+  const holes = (y) =>
+    HOLES.map((x) => html`<rect class="hole" x=${x} y=${y} width="2.200" height="1.500" rx=".4" />`);
   return html`<svg class="mark" viewBox="0 0 42 24" width=${size} height=${(size * 24) / 42} aria-hidden="true">
     <rect class="film" x=".5" y="2.500" width="41" height="19" rx="1.500" />
     ${holes(4)}${holes(18.5)}

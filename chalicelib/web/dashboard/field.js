@@ -39,7 +39,9 @@ export function PasswordField({ label, hint, error, onInput, ...rest }) {
 
 /** options: [[value, text], ...]. onChange gets the value. */
 export function SelectField({ label, hint, error, options, value, onChange, ...rest }) {
-  const choices = options.map(([key, text]) => html`<option value=${key} selected=${key === value}>${text}</option>`);
+  const choices = options.map(
+    ([key, text]) => html`<option value=${key} selected=${key === value}>${text}</option>`,
+  );
   const props = { ...rest, value, onChange: (event) => onChange?.(event.currentTarget.value) };
   return html`<${Field} label=${label} hint=${hint} error=${error}>${h("select", props, choices)}<//>`;
 }

@@ -4,7 +4,11 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const whole = new Intl.NumberFormat();
 const shares = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const amounts = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD" });
-const small = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+const small = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  maximumSignificantDigits: 2,
+});
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 const UNITS = [

@@ -20,7 +20,7 @@ export class Expired extends Error {
 
 const NOBODY = { state: "out", email: null, admin: false, account: null };
 let loading;
-let waiting = [];
+const waiting = [];
 
 /** Says who was signed in when the page was last open; what that is worth is seen at the first token(). */
 export function begin() {
@@ -69,7 +69,11 @@ export function expire() {
 }
 
 function lostSession(error) {
-  if (["UserNotFoundException", "PasswordResetRequiredException", "UserNotConfirmedException"].includes(error.name)) {
+  if (
+    ["UserNotFoundException", "PasswordResetRequiredException", "UserNotConfirmedException"].includes(
+      error.name,
+    )
+  ) {
     return {}; // Amplify has dropped the tokens: as good as expired
   }
   throw error;

@@ -51,12 +51,21 @@ function Header() {
   const signedIn = session.value.state !== "out";
   return html`<header class="header">
     <a class="brand" href="#/rank"><${Mark} size="38" /> <span>Proofsheet</span></a>
-    ${signedIn && html`<nav aria-label="Main">
-      ${PLACES.map(([page, name, pages]) => html`<a href=${`#/${page}`} aria-current=${pages.includes(here) ? "page" : undefined}>
+    ${
+      signedIn &&
+      html`<nav aria-label="Main">
+      ${PLACES.map(
+        ([
+          page,
+          name,
+          pages,
+        ]) => html`<a href=${`#/${page}`} aria-current=${pages.includes(here) ? "page" : undefined}>
         ${name}${page === "inbox" && html`<${Unread} />`}
-      </a>`)}
+      </a>`,
+      )}
     </nav>
-    <${AccountMenu} />`}
+    <${AccountMenu} />`
+    }
     ${!signedIn && html`<a class="button quiet" href="#/rank">Sign in</a>`}
   </header>`;
 }

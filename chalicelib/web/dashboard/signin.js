@@ -6,7 +6,17 @@ import { Dialog } from "./dialog.js";
 import { PasswordField, TextField } from "./field.js";
 import { say } from "./notices.js";
 import { html, useEffect, useRef, useSignal } from "./preact.js";
-import { confirm, forgotten, resend, reset, session, setPassword, signIn, signOut, signUp } from "./session.js";
+import {
+  confirm,
+  forgotten,
+  resend,
+  reset,
+  session,
+  setPassword,
+  signIn,
+  signOut,
+  signUp,
+} from "./session.js";
 
 const RULES = "At least 12 characters, with a capital letter, a small one and a digit.";
 
@@ -162,7 +172,10 @@ function useForm(start) {
 function Form({ form, title, action, submit, children }) {
   const self = useRef(null);
   useEffect(() => self.current.querySelector("input:placeholder-shown, input")?.focus(), []);
-  useEffect(() => form.error.value && self.current.querySelector("[aria-invalid]")?.focus(), [form.error.value]);
+  useEffect(
+    () => form.error.value && self.current.querySelector("[aria-invalid]")?.focus(),
+    [form.error.value],
+  );
   const send = (event) => {
     event.preventDefault();
     form.attempt(submit);
@@ -197,11 +210,16 @@ function Password({ form, label = "Password", ...rest }) {
 function Code({ form }) {
   const local = useSignal(false);
   useEffect(() => {
-    config().then((told) => {
-      local.value = told.local;
-    }, () => {});
+    config().then(
+      (told) => {
+        local.value = told.local;
+      },
+      () => {},
+    );
   }, []);
-  const hint = local.value ? "This is a local installation, which sends no mail: any six digits are taken." : undefined;
+  const hint = local.value
+    ? "This is a local installation, which sends no mail: any six digits are taken."
+    : undefined;
   return html`<${TextField} ...${useInput(form, "code")} label="Code" hint=${hint} inputmode="numeric"
     autocomplete="one-time-code" maxlength="12" />`;
 }
@@ -213,7 +231,10 @@ function Back({ go, text }) {
 const WORDS = {
   NotAuthorizedException: { message: "The e-mail address or the password is not right." },
   UserNotFoundException: { message: "The e-mail address or the password is not right." },
-  UsernameExistsException: { field: "email", message: "This address has an account already. Sign in instead." },
+  UsernameExistsException: {
+    field: "email",
+    message: "This address has an account already. Sign in instead.",
+  },
   InvalidPasswordException: { field: "password", message: `This password is too easy. ${RULES}` },
   CodeMismatchException: { field: "code", message: "This is not the code that was sent." },
   ExpiredCodeException: { field: "code", message: "This code is no longer valid. Ask for another one." },
