@@ -12,12 +12,11 @@ elsewhere in each stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from functools import lru_cache
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
-DASHBOARD = FOLDER / "dashboard"
+FOLDER = os.path.dirname(__file__)
+DASHBOARD = os.path.join(FOLDER, "dashboard")
 PAGE = "index.html"
 # What the dashboard's page says where an address needs the version.
 VERSION = b"{version}"
@@ -38,43 +37,54 @@ def asset(name: str) -> tuple[bytes, str]:
 
 def page() -> tuple[bytes, str]:
     """The dashboard's page and its content type."""
-    body, content_type = _read(DASHBOARD / PAGE)
-    return body.replace(VERSION, version().encode()), content_type
+    found = files(DASHBOARD)
+    body, content_type = _read(found[PAGE])
+    return body.replace(VERSION, _version(_stamps(found)).encode()), content_type
 
 
 def dashboard_asset(of: str, name: str) -> tuple[bytes, str]:
     """A file of the dashboard and its content type. Raises KeyError unless `of` is the version that is here."""
-    if of != version() or name == PAGE:
+    found = files(DASHBOARD)
+    if of != _version(_stamps(found)) or name == PAGE:
         raise KeyError(name)
-    return _read(files(DASHBOARD)[name])
+    return _read(found[name])
 
 
 def version() -> str:
     """A digest of all files of the dashboard, 12 hexadecimal digits: whatever changes, changes it."""
-    found = files(DASHBOARD).values()
-    return _version(tuple(sorted((path, path.stat().st_mtime_ns) for path in found)))
+    return _version(_stamps(files(DASHBOARD)))
+
+
+def files(folder: str) -> dict[str, os.DirEntry[str]]:
+    """Every file of a page that may be served, by its bare name: a name from a request never becomes a path.
+
+    Read anew each time, so that an edit is seen without starting anew; 150 files take half a millisecond.
+    """
+    found = [*os.scandir(folder), *os.scandir(os.path.join(folder, "vendor"))]
+    return {entry.name: entry for entry in found if _suffix(entry.name) in CONTENT_TYPES}
+
+
+def _stamps(found: dict[str, os.DirEntry[str]]) -> frozenset[tuple[str, int]]:
+    return frozenset((entry.path, entry.stat().st_mtime_ns) for entry in found.values())
 
 
 @lru_cache(maxsize=1)
-def _version(stamped: tuple[tuple[Path, int], ...]) -> str:
-    """stamped: the files, each with its time, so that an edit is seen without starting anew."""
+def _version(stamps: frozenset[tuple[str, int]]) -> str:
+    """stamps: the files, each with the time of its last change."""
     import hashlib
 
     digest = hashlib.sha256()
-    for path, _ in stamped:
-        content = path.read_bytes()
-        digest.update(f"{path.name} {len(content)}\n".encode() + content)
+    for path, _ in sorted(stamps):
+        with open(path, "rb") as file:
+            content = file.read()
+        digest.update(f"{os.path.basename(path)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:12]
 
 
-def files(folder: Path) -> dict[str, Path]:
-    """Every file of a page that may be served, by its bare name: a name from a request never becomes a path."""
-    return {path.name: path for path in _inside(folder, folder / "vendor") if path.suffix in CONTENT_TYPES}
+def _read(entry: os.DirEntry[str]) -> tuple[bytes, str]:
+    with open(entry.path, "rb") as file:
+        return file.read(), CONTENT_TYPES[_suffix(entry.name)]
 
 
-def _inside(*folders: Path) -> Iterable[Path]:
-    return (path for folder in folders for path in folder.iterdir())
-
-
-def _read(path: Path) -> tuple[bytes, str]:
-    return path.read_bytes(), CONTENT_TYPES[path.suffix]
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1]
