@@ -1,9 +1,9 @@
 """What it costs: python -m tools.cost
 
 Ranks the photos that come with scikit-image in a local cloud of its own, asks for each at three sizes, tracks events of
-them, trains a model, sends campaigns, adds up what every invocation logged (processor time, AWS requests, DynamoDB
-units, bytes of log), and prices that with tools/prices.json, beside an idle month and the same work on servers that
-always run. The last line is one JSON object.
+them, trains a model, sends campaigns, visits the dashboard, adds up what every invocation logged (processor time, AWS
+requests, DynamoDB units, bytes of log), and prices that with tools/prices.json, beside an idle month and the same work
+on servers that always run. The last line is one JSON object.
 
 A Lambda function is billed for the time it waits too: each AWS request is taken to last REQUEST_MS, as within a region.
 """
@@ -173,19 +173,20 @@ def total(requests: Counter[str], endings: tuple[str, ...]) -> float:
 @dataclass
 class Spent:
     """What each part of a run used: ranking the photos, variants of them, tracking EVENTS, a training, campaigns by
-    channel, idle sweeps."""
+    channel, first visits of the dashboard, idle sweeps."""
 
     ranked: Usage
     resized: Usage
     tracked: Usage
     trained: Usage
     sent: dict[str, Usage]
+    visited: Usage
     swept: Usage
 
 
 def run(photos: list[Path]) -> Spent:
     from localcloud.run import Ports, cloud
-    from tools import push_cost
+    from tools import push_cost, visit_cost
     from tools.client import Client
     from tools.connection import demo_token
 
@@ -209,6 +210,8 @@ def run(photos: list[Path]) -> Spent:
             before = measure(local.logs.glob("*.log"))
             send(channel)
             sent[channel] = difference(measure(local.logs.glob("*.log")), before)
+        called = measure(local.logs.glob("*.log"))
+        visit_cost.visit(local.base_url)
         idle = measure(local.logs.glob("*.log"))
         sweep_some_times(local.invoke_url)
         swept = measure(local.logs.glob("*.log"))
@@ -218,6 +221,7 @@ def run(photos: list[Path]) -> Spent:
         tracked=difference(tracked, resized),
         trained=difference(trained, tracked),
         sent=sent,
+        visited=difference(idle, called),
         swept=difference(swept, idle),
     )
 
@@ -281,6 +285,15 @@ def message_lines(spent: Spent) -> dict[str, tuple[str, dict[str, float]]]:
         thousand = {name: value * 1000 / push_cost.MESSAGES for name, value in plus(*dollars).items()}
         lines[f"thousand_{channel}"] = (f"1,000 {what}, of a campaign", thousand)
     return lines
+
+
+def visits(used: Usage) -> dict[str, tuple[str, dict[str, float]]]:
+    """1,000 people who open the dashboard for the first time."""
+    from tools.visit_cost import VISITS
+
+    thousand = {name: value * 1000 / VISITS for name, value in price(used.of("api_handler")).items()}
+    requests = used.invocations["api_handler"] / VISITS
+    return {"thousand_visits": (f"1,000 first visits of the dashboard, {requests:.0f} requests each", thousand)}
 
 
 def training(used: Usage, photos: int, measured: Measured) -> dict[str, float]:
@@ -349,6 +362,7 @@ def main() -> int:
         "million_events": (f"1,000,000 events tracked and counted, {REQUEST_EVENTS} a request", events),
         **model_lines(spent, count),
         **message_lines(spent),
+        **visits(spent.visited),
         "million_views": ("1,000,000 views of stored variants, without traffic", a_million_views()),
     }
     print(f"From {count} photos measured; list prices of {PRICES['as_of']}, {PRICES['region']}")
