@@ -43,14 +43,14 @@ function closing(menu) {
   const close = () => {
     menu.open = false;
   };
-  const escape = (event) => {
+  const escaped = (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     close();
     menu.querySelector("summary").focus();
   };
   const elsewhere = (event) => menu.contains(event.target) || close();
   document.addEventListener("pointerdown", elsewhere, { signal: over.signal });
-  menu.addEventListener("keydown", escape, { signal: over.signal });
+  menu.addEventListener("keydown", escaped, { signal: over.signal });
   addEventListener("hashchange", close, { signal: over.signal });
   return () => over.abort();
 }

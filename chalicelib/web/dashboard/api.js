@@ -132,7 +132,11 @@ async function quietly(waiting) {
 function delay(ms, ended) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    ended?.addEventListener("abort", () => (clearTimeout(timer), reject(ended.reason)), { once: true });
+    const give = () => {
+      clearTimeout(timer);
+      reject(ended.reason);
+    };
+    ended?.addEventListener("abort", give, { once: true });
   });
 }
 

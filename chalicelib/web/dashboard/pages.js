@@ -15,6 +15,10 @@ const PAGES = {
   inbox: { load: () => import("./inbox.js") },
 };
 
+// Not in index.html, where they would hold up the sign-in form; all at once, so that their order is always the same.
+const STYLES = ["uploads", "film", "sheet", "loupe", "models", "tracking", "push", "uplot"];
+let styled;
+
 /** Whether a page is for everybody, signed in or not. */
 export function isOpen(page) {
   return Boolean(PAGES[page]?.open);
@@ -41,11 +45,24 @@ export function Page() {
 async function load(page) {
   const { load: fetched, name = "default" } = PAGES[page];
   try {
-    return { view: (await fetched())[name] };
+    styled ??= Promise.all(STYLES.map(linked));
+    const [module] = await Promise.all([fetched(), styled]);
+    return { view: module[name] };
   } catch (error) {
     console.warn(error);
     return { error };
   }
+}
+
+function linked(name) {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL(`${name}.css`, import.meta.url);
+  document.head.append(link);
+  return new Promise((resolve, reject) => {
+    link.onload = resolve;
+    link.onerror = () => reject(new Error(`${name}.css is gone.`));
+  });
 }
 
 function Nowhere() {

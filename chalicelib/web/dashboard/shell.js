@@ -3,6 +3,7 @@
 import { AccountMenu } from "./account.js";
 import { busy, get } from "./api.js";
 import { Mark } from "./brand.js";
+import { unreachable } from "./config.js";
 import { Confirmations } from "./dialog.js";
 import { Notices } from "./notices.js";
 import { isOpen, Page } from "./pages.js";
@@ -10,6 +11,7 @@ import { html, useEffect, useErrorBoundary, useSignal } from "./preact.js";
 import { route } from "./router.js";
 import { amplify, session } from "./session.js";
 import { SignIn, SignInAgain } from "./signin.js";
+import { title } from "./states.js";
 
 const PLACES = [
   ["rank", "Rank", ["rank", "rankings", "compare"]],
@@ -23,7 +25,9 @@ const INBOX_MS = 60_000;
 export function Shell() {
   const { state } = session.value;
   useEffect(usable, []);
-  if (state === "out" && !isOpen(route.value.page)) return html`<${SignIn} /><${Notices} />`;
+  if (state === "out" && !isOpen(route.value.page)) {
+    return html`<${unreachable.value ? Unreachable : SignIn} /><${Notices} />`;
+  }
   return html`
     <a class="skip" href="#content" onClick=${skip}>Skip to the content</a>
     <${Header} />
@@ -39,6 +43,17 @@ function usable() {
   performance.mark("interactive");
   // After the first paint: neither the form nor the first page has to wait for it.
   requestIdleCallback?.(() => amplify().catch(() => {}), { timeout: 300 });
+}
+
+/** Instead of a form that could not work. A fresh start also helps where a newer version has taken this one's place. */
+function Unreachable() {
+  title("Not reachable");
+  return html`<main class="empty">
+    <${Mark} size="88" />
+    <h1>Proofsheet cannot be reached</h1>
+    <p>Either the connection is down, or the service is. Nothing of yours is lost.</p>
+    <button type="button" class="button primary" onClick=${() => location.reload()}>Try again</button>
+  </main>`;
 }
 
 function skip(event) {

@@ -2,10 +2,12 @@
 
 import { Mark } from "./brand.js";
 import { config } from "./config.js";
+import { ContactSheet } from "./contactsheet.js";
 import { Dialog } from "./dialog.js";
 import { PasswordField, TextField } from "./field.js";
 import { say } from "./notices.js";
 import { html, useEffect, useRef, useSignal } from "./preact.js";
+import { RULES, worded } from "./refusals.js";
 import {
   confirm,
   forgotten,
@@ -18,16 +20,14 @@ import {
   signUp,
 } from "./session.js";
 
-const RULES = "At least 12 characters, with a capital letter, a small one and a digit.";
-
 /** The whole page, where nobody is signed in. */
 export function SignIn() {
-  useEffect(() => {
-    document.title = "Sign in · Proofsheet";
-  }, []);
   return html`<main class="entrance">
-    <div class="brand large"><${Mark} size="112" /><p>Proofsheet</p></div>
-    <${Forms} />
+    <${ContactSheet} />
+    <div class="way">
+      <p class="brand"><${Mark} size="44" />Proofsheet</p>
+      <${Forms} />
+    </div>
   </main>`;
 }
 
@@ -85,7 +85,7 @@ function SignUpForm({ given, go }) {
 function ConfirmForm({ given, go }) {
   const form = useForm({ code: "" });
   const submit = async ({ code }) => {
-    const next = await confirm(given.email, code.trim(), given.password);
+    const next = await confirm(given.email, code, given.password);
     if (next === "out") go("sign-in");
     else if (next !== "in") go(next);
   };
@@ -116,7 +116,7 @@ function ForgottenForm({ given, go }) {
 function ResetForm({ given, go }) {
   const form = useForm({ code: "", password: "" });
   const submit = async ({ code, password }) => {
-    const next = await reset(given.email, code.trim(), password);
+    const next = await reset(given.email, code, password);
     if (next !== "in") go(next, { password });
   };
   return html`<${Form} form=${form} title="Choose a new password" action="Set password and sign in" submit=${submit}>
@@ -171,13 +171,19 @@ function useForm(start) {
 
 function Form({ form, title, action, submit, children }) {
   const self = useRef(null);
-  useEffect(() => self.current.querySelector("input:placeholder-shown, input")?.focus(), []);
+  useEffect(() => {
+    if (title) document.title = `${title} · Proofsheet`;
+    const inputs = [...self.current.querySelectorAll("input")];
+    (inputs.find((input) => !input.value) ?? inputs[0])?.focus();
+  }, []);
   useEffect(
     () => form.error.value && self.current.querySelector("[aria-invalid]")?.focus(),
     [form.error.value],
   );
   const send = (event) => {
     event.preventDefault();
+    // What a password manager fills in does not always say so.
+    form.values.value = typed(event.currentTarget);
     form.attempt(submit);
   };
   const failure = form.error.value;
@@ -187,6 +193,11 @@ function Form({ form, title, action, submit, children }) {
     ${children}
     <button class="button primary wide" aria-disabled=${form.working.value}>${form.working.value ? "One moment …" : action}</button>
   </form>`;
+}
+
+function typed(form) {
+  const { email, code, ...rest } = Object.fromEntries(new FormData(form));
+  return { ...rest, email: email?.trim(), code: code?.replaceAll(/\s/g, "") };
 }
 
 function useInput(form, name) {
@@ -226,25 +237,4 @@ function Code({ form }) {
 
 function Back({ go, text }) {
   return html`<p class="links"><button type="button" class="link" onClick=${() => go("sign-in")}>${text}</button></p>`;
-}
-
-const WORDS = {
-  NotAuthorizedException: { message: "The e-mail address or the password is not right." },
-  UserNotFoundException: { message: "The e-mail address or the password is not right." },
-  UsernameExistsException: {
-    field: "email",
-    message: "This address has an account already. Sign in instead.",
-  },
-  InvalidPasswordException: { field: "password", message: `This password is too easy. ${RULES}` },
-  CodeMismatchException: { field: "code", message: "This is not the code that was sent." },
-  ExpiredCodeException: { field: "code", message: "This code is no longer valid. Ask for another one." },
-  LimitExceededException: { message: "Too many tries. Wait a few minutes and try again." },
-  TooManyRequestsException: { message: "Too many tries at once. Wait a moment and try again." },
-  TooManyFailedAttemptsException: { message: "Too many tries. Wait a few minutes and try again." },
-  NetworkError: { message: "The sign-in service cannot be reached. Check your connection and try again." },
-  TypeError: { message: "The sign-in service cannot be reached. Check your connection and try again." },
-};
-
-function worded(error) {
-  return WORDS[error.name] ?? { message: error.message || "That did not work. Try again." };
 }

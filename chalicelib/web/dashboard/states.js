@@ -35,13 +35,19 @@ function Blank() {
 }
 
 let arriving = false;
-let first = true;
+let place = whereabouts();
 
+// Another query, of a filter for instance, is no other place.
 effect(() => {
-  route.value;
-  arriving = !first;
-  first = false;
+  const now = whereabouts();
+  arriving ||= now !== place;
+  place = now;
 });
+
+function whereabouts() {
+  const { page, parts } = route.value;
+  return [page, ...parts].join("/");
+}
 
 /** Names the page in the window's title; after a navigation, the focus goes to its h1, which is then read out. */
 export function title(text) {
