@@ -38,10 +38,12 @@ export function Chart({
             range=${range} axis=${place === strips.length - 1} />`,
         )}
       </div>
-      <p class="hint">${note}</p>
-      <button type="button" class="button quiet" aria-expanded=${asTable} onClick=${() => setAsTable(!asTable)}>
-        ${asTable ? "Hide the table" : "Show as table"}
-      </button>
+      <div class="chart-foot">
+        <p class="hint">${note}</p>
+        <button type="button" class="button quiet" aria-expanded=${asTable} onClick=${() => setAsTable(!asTable)}>
+          ${asTable ? "Hide the table" : "Show as table"}
+        </button>
+      </div>
       ${asTable && html`<${Table} title=${title} unit=${unit} x=${x} tell=${tell} series=${told} />`}
     </figure>`;
 }

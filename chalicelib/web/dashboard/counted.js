@@ -7,7 +7,7 @@ import { usePolled } from "./poll.js";
 import { html, useMemo } from "./preact.js";
 import { href } from "./router.js";
 import { asked } from "./span.js";
-import { Failure, Loading } from "./states.js";
+import { Empty, Failure, Loading } from "./states.js";
 import { wilson } from "./wilson.js";
 
 /** scope: {} or one of {image}, {ranking}, {collection}. span: of span.js. */
@@ -89,8 +89,11 @@ const TELL = {
 };
 
 function Nothing() {
-  return html`<p class="panel">Nothing was counted in this time. Counts come seconds after the events; try a longer time, or
-    <a href=${href("track", "setup")}>see whether events arrive</a>.</p>`;
+  return html`
+    <${Empty} title="Nothing was counted in this time">
+      <p>Counts come seconds after the events: try a longer time. Where none has ever come, a line in your pages is all it takes.</p>
+      <p><a class="button primary" href=${href("track", "setup")}>Put it on your site</a></p>
+    <//>`;
 }
 
 /** How far the counts are final, in words. */

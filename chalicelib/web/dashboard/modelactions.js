@@ -5,6 +5,7 @@ import { confirm, Dialog } from "./dialog.js";
 import { say, warn } from "./notices.js";
 import { PostsFile, usePostsFile } from "./postsfile.js";
 import { html, useState } from "./preact.js";
+import { model as ranking } from "./ranking.js";
 import { go, href } from "./router.js";
 import { isTracked, isTraining } from "./verdict.js";
 
@@ -15,7 +16,7 @@ export function Actions({ model, again }) {
   const waits = isTraining(model);
   return html`
     <section class="toolbar model-actions" aria-label="What to do with it">
-      ${model.version && html`<a class="button primary" href=${href("rank", { model: model.id })}>Rank with it</a>`}
+      ${model.version && html`<a class="button primary" href=${href("rank")} onClick=${() => (ranking.value = model.id)}>Rank with it</a>`}
       <button type="button" class="button" disabled=${waits} onClick=${train}>Train again</button>
       ${model.version > 1 && html`<button type="button" class="button" disabled=${waits} onClick=${() => act(rollBack)}>Take version ${model.version} back</button>`}
       <button type="button" class="button danger" onClick=${() => act(remove)}>Delete</button>

@@ -41,7 +41,7 @@ async function read(signal) {
 
 function Shipped({ models }) {
   return html`<section class="stack" aria-labelledby="shipped">
-    <h2 id="shipped">Come with Proofsheet</h2>
+    <h2 id="shipped">Included</h2>
     <${Cards} models=${models} />
   </section>`;
 }
@@ -49,7 +49,7 @@ function Shipped({ models }) {
 function Own({ models }) {
   const train = html`<a class="button primary" href=${href("models", "new")}>Train a model</a>`;
   return html`<section class="stack" aria-labelledby="own">
-    <div class="row"><h2 id="own">Your own</h2>${models.length > 0 && train}</div>
+    <div class="row spread"><h2 id="own">Your own</h2>${models.length > 0 && train}</div>
     ${models.length > 0 ? html`<${Cards} models=${models} />` : html`<${None}>${train}<//>`}
   </section>`;
 }

@@ -2,6 +2,7 @@
 
 import { count } from "./moments.js";
 import { html } from "./preact.js";
+import { model as ranking } from "./ranking.js";
 import { href } from "./router.js";
 import { chance, correlation, help } from "./verdict.js";
 
@@ -15,7 +16,7 @@ export function NotEnoughSignal({ model }) {
         little of what these posts earned; captions, timing and luck may.</p>
       <h3>What would help</h3>
       <ul class="prose">${help(model).map((sentence) => html`<li key=${sentence}>${sentence}</li>`)}</ul>
-      <p><a class="button" href=${href("rank")}>Rank with the general model</a></p>
+      <p><a class="button" href=${href("rank")} onClick=${() => (ranking.value = "general")}>Rank with the general model</a></p>
     </section>`;
 }
 

@@ -35,7 +35,7 @@ function Rows({ items }) {
   return html`<ul class="put-aside">${items.map(
     ({ id, at, reason, raw, key }) => html`
     <li key=${id}>
-      <p dir="auto"><b>${reason}</b></p>
+      <p dir="auto"><strong>${reason}</strong></p>
       <p class="small-print"><time datetime=${at}>${moment(at)}</time>${key && html` · sent with <span class="mono">${key}</span>`}</p>
       <details><summary>What came</summary><pre tabindex="0" aria-label="What came"><bdi dir="auto">${raw}</bdi></pre></details>
     </li>`,

@@ -69,7 +69,7 @@ function Measures({ report }) {
   ].filter(([value]) => Number.isFinite(value));
   return html`<dl class="measures">${rows.map(
     ([, name, value, note]) => html`
-    <div key=${name}><dt>${name}</dt><dd><b class="mono">${value}</b> <span class="hint">${note}</span></dd></div>`,
+    <div key=${name}><dt>${name}</dt><dd><strong class="mono">${value}</strong> <span class="hint">${note}</span></dd></div>`,
   )}</dl>`;
 }
 
@@ -102,7 +102,7 @@ function Bars({ rows }) {
     <div key=${name}>
       <dt>${name}</dt>
       <dd><span class="balance" aria-hidden="true"><i class=${value < 0 ? "below" : ""} style=${{ "--share": Math.abs(value) }}></i></span>
-        <b class="mono">${correlation(value)}</b></dd>
+        <strong class="mono">${correlation(value)}</strong></dd>
     </div>`,
   )}</dl>`;
 }

@@ -96,7 +96,7 @@ function Sources({ wanted, set }) {
       ([key, name, words]) => html`
       <label key=${key} class="source">
         <input type="radio" name="source" value=${key} checked=${wanted.source === key} onChange=${() => set({ source: key })} />
-        <span><b>${name}</b><span class="hint">${words}</span></span>
+        <span><strong>${name}</strong><span class="hint">${words}</span></span>
       </label>`,
     )}
   </fieldset>`;

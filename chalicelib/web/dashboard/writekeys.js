@@ -46,7 +46,7 @@ function WriteKey({ entry, chosen, choose, revoke }) {
   const { key, name, allowed_origins: origins } = entry;
   return html`<li>
     <label class="write-key"><input type="radio" name="write-key" checked=${chosen} onChange=${() => choose(key)} />
-      <span><b><${Named}>${name}<//></b> <span class="mono">${key}</span>
+      <span><strong><${Named}>${name}<//></strong> <span class="mono">${key}</span>
         <span class="small-print">${origins.length ? `From ${origins.join(", ")}` : "From any site"} · since ${moment(entry.created_at)}</span></span></label>
     <span class="row"><${Copy} text=${key} label="Copy key" />
       <button type="button" class="button danger" onClick=${() => revoke(entry)}>Revoke<span class="visually-hidden"> ${name}</span></button></span>
