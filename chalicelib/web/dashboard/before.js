@@ -1,7 +1,7 @@
 // What was ranked before, and the collections that photographs are in.
 
 import { get } from "./api.js";
-import { count, ago, moment } from "./moments.js";
+import { ago, count, moment } from "./moments.js";
 import { Photo } from "./photo.js";
 import { html, useEffect, useState } from "./preact.js";
 import { href } from "./router.js";

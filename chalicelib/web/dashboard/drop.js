@@ -13,7 +13,7 @@ const LONGEST_NAME = 100;
 /** What was typed; empty where the name of a folder or the day shall do. */
 const collection = signal("");
 
-const today = () => new Date().toLocaleDateString(undefined, { day: "numeric", month: "long", year: "numeric" });
+const today = () => new Date().toLocaleDateString(undefined, { dateStyle: "long" });
 
 /** A name that was typed, that of the folder, that of what is on the table already, or the day. */
 function nameFor(folder) {
@@ -24,7 +24,7 @@ function nameFor(folder) {
 function take({ files, folder, others }) {
   if (files.length > 0) add(files, nameFor(folder));
   else warn("There was no photograph in it.");
-  if (others > 0) say(`${others} ${others === 1 ? "file is" : "files are"} no photographs and were left out.`);
+  if (others > 0) say(`Left out, for they are no photographs: ${others} ${others === 1 ? "file" : "files"}.`);
 }
 
 export function Drop() {

@@ -17,7 +17,18 @@ const NOWHERE = { width: 0, columns: 1, cell: 0, row: 1, first: 0, last: -1 };
  * onMove(index, event)      an arrow key or its like asks for another active cell
  * all else is of the element around the cells, such as its role and label
  */
-export function Grid({ items, total, least, height, attributes, draw, onEnd, active = null, onMove, ...rest }) {
+export function Grid({
+  items,
+  total,
+  least,
+  height,
+  attributes,
+  draw,
+  onEnd,
+  active = null,
+  onMove,
+  ...rest
+}) {
   const box = useRef(null);
   const sight = useSight(box, least, height, items.length);
   const rows = Math.ceil(items.length / sight.columns);
@@ -58,7 +69,8 @@ function shown(length, { columns, first, last }, active) {
   const to = Math.min(length, (last + 1) * columns);
   const indexes = Array.from({ length: Math.max(0, to - from) }, (_, offset) => from + offset);
   const kept = active === null ? null : Math.min(active, length - 1);
-  return kept === null || kept < 0 || (kept >= from && kept < to) ? indexes : [...indexes, kept].sort((a, b) => a - b);
+  const far = kept !== null && kept >= 0 && (kept < from || kept >= to);
+  return far ? [...indexes, kept].sort((a, b) => a - b) : indexes;
 }
 
 /** What of the grid is in sight, measured anew whenever that may have changed. */
@@ -78,7 +90,8 @@ function useSight(box, least, height, length) {
     const sizes = new ResizeObserver(soon);
     sizes.observe(box.current);
     const over = new AbortController();
-    for (const name of ["scroll", "resize"]) addEventListener(name, soon, { passive: true, signal: over.signal });
+    addEventListener("scroll", soon, { passive: true, signal: over.signal });
+    addEventListener("resize", soon, { signal: over.signal });
     return () => {
       over.abort();
       sizes.disconnect();
@@ -95,7 +108,8 @@ function measure(box, least, height) {
   const row = Math.round(height(cell));
   const margin = innerHeight * MARGIN;
   const first = Math.max(0, Math.floor((-top - margin) / row));
-  return { width, columns, cell, row, first, last: Math.max(first, Math.floor((innerHeight - top + margin) / row)) };
+  const last = Math.max(first, Math.floor((innerHeight - top + margin) / row));
+  return { width, columns, cell, row, first, last };
 }
 
 function same(before, after) {
@@ -116,7 +130,14 @@ function useFocus(box, active) {
 function target({ key, ctrlKey, metaKey, altKey }, index, length, { columns, row }) {
   if (ctrlKey || metaKey || altKey || length === 0) return null;
   const page = columns * Math.max(1, Math.floor(innerHeight / row));
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, PageUp: -page, PageDown: page };
+  const steps = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -columns,
+    ArrowDown: columns,
+    PageUp: -page,
+    PageDown: page,
+  };
   if (key === "Home") return 0;
   if (key === "End") return length - 1;
   if (!(key in steps)) return null;

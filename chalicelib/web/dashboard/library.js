@@ -1,21 +1,16 @@
 // All photographs of a collection: to look through, to pick from, to rank and to delete.
 
-import { confirm } from "./dialog.js";
 import { SelectField, TextField } from "./field.js";
 import { Grid } from "./grid.js";
-import { Meter } from "./meter.js";
-import { ModelChoice } from "./modelchoice.js";
 import { count } from "./moments.js";
-import { warn } from "./notices.js";
 import { Photo } from "./photo.js";
+import { Picked } from "./picked.js";
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
-import { rank } from "./ranking.js";
 import { Frame, height, LEAST, Ring } from "./roll.js";
-import { go, href } from "./router.js";
-import { all, move, none, NOTHING, pick, without } from "./selection.js";
-import { deleteAll, useShelf } from "./shelf.js";
+import { href } from "./router.js";
+import { all, move, NOTHING, none, pick } from "./selection.js";
+import { useShelf } from "./shelf.js";
 import { Empty, Failure, Loading, title } from "./states.js";
-import { LEAST_RANKED, MOST_RANKED } from "./uploading.js";
 
 const STATES = [
   ["", "Any"],
@@ -37,9 +32,8 @@ export function Library({ collection }) {
   return html`<nav aria-label="Breadcrumb"><a href=${href("rank")}>Rank photographs</a></nav>
     <h1><bdi dir="auto">${name}</bdi></h1>
     <${Filters} filter=${filter} onChange=${setFilter} shelf=${shelf} shown=${items.length} />
-    <${Photographs} items=${items} shelf=${shelf} selection=${selection} select=${select} filtered=${filter.text !== ""} />
-    ${selection.keys.size > 0 && html`<${Picked} items=${items} shelf=${shelf} selection=${selection} select=${select}
-      collection=${collection} />`}`;
+    <${Photographs} ...${{ items, shelf, selection, select }} filtered=${filter.text !== ""} />
+    ${selection.keys.size > 0 && html`<${Picked} ...${{ items, shelf, selection, select, collection }} />`}`;
 }
 
 const folded = (text) => text.normalize("NFKC").toLocaleLowerCase();
@@ -129,46 +123,3 @@ function Nothing({ shelf, filtered }) {
     <p><a href=${href("rank")}>Drop some</a>, or look at another state.</p>
   <//>`;
 }
-
-/** What to do with what is picked. */
-function Picked({ items, shelf, selection, select, collection }) {
-  const [work, setWork] = useState({ busy: false, done: null, error: null });
-  const keys = items.filter(({ key }) => selection.keys.has(key)).map(({ key }) => key);
-  const number = keys.length;
-  const possible = number >= LEAST_RANKED && number <= MOST_RANKED;
-  const rankThese = async () => {
-    setWork({ busy: true, done: null, error: null });
-    try {
-      go("rankings", await rank(keys, collection));
-    } catch (error) {
-      setWork({ busy: false, done: null, error });
-    }
-  };
-  const deleteThese = async () => {
-    if (!(await confirm(`${photographs(number)} will be gone for good, with all scores and variants.`, "Delete"))) return;
-    setWork({ busy: true, done: 0, error: null });
-    const { gone, error } = await deleteAll(keys, (done) => setWork({ busy: true, done, error: null }));
-    setWork({ busy: false, done: null, error: null });
-    shelf.drop(gone);
-    select(without(selection, gone));
-    if (error) warn(`${photographs(number - gone.size)} could not be deleted: ${error.message}`);
-  };
-  return html`<section class="picked" aria-label="Picked photographs">
-    <p role="status"><b>${count(number)}</b> picked</p>
-    ${work.done !== null && html`<${Meter} label="Deleted" value=${work.done} most=${number} />`}
-    ${work.error && html`<p class="error" role="alert">${work.error.message}</p>`}
-    ${!possible && html`<p class="small-print">${limits(number)}</p>`}
-    <${ModelChoice} />
-    <button type="button" class="button primary" disabled=${work.busy || !possible} onClick=${rankThese}>Rank these</button>
-    <button type="button" class="button danger" disabled=${work.busy} onClick=${deleteThese}>Delete</button>
-    ${number > MOST_RANKED && html`<button type="button" class="button" onClick=${() =>
-      select(all(selection, items.filter(({ key }) => selection.keys.has(key)).slice(0, MOST_RANKED)))}>
-      Keep the newest ${MOST_RANKED}</button>`}
-    <button type="button" class="button quiet" onClick=${() => select(none(selection))}>Pick none</button>
-  </section>`;
-}
-
-const photographs = (number) => `${count(number)} ${number === 1 ? "photograph" : "photographs"}`;
-
-const limits = (number) =>
-  number < LEAST_RANKED ? `Pick at least ${LEAST_RANKED} to rank them.` : `A ranking takes at most ${MOST_RANKED}.`;

@@ -14,7 +14,10 @@ export function ModelChoice() {
     usable(over.signal).then(setModels, () => {}); // without the list, the general one ranks
     return () => over.abort();
   }, []);
-  const named = models.map(({ id, name, kind }) => [id, kind === "general" ? name : `${KINDS[kind]}: ${name}`]);
+  const named = models.map(({ id, name, kind }) => [
+    id,
+    kind === "general" ? name : `${KINDS[kind]}: ${name}`,
+  ]);
   const options = named.length > 0 ? named : [["general", "General"]];
   return html`<${SelectField} label="Model" options=${options} value=${model.value} onChange=${(id) => {
     model.value = id;

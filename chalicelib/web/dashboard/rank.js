@@ -8,7 +8,8 @@ import { Tray } from "./uploads.js";
 
 export default function Rank({ parts, query }) {
   const all = query.has("all");
-  if (parts.length > 0 || all) return html`<${Lazily} key=${parts[0] ?? ""} collection=${all ? null : parts[0]} />`;
+  if (parts.length > 0 || all)
+    return html`<${Lazily} key=${parts[0] ?? ""} collection=${all ? null : parts[0]} />`;
   return html`<${Start} />`;
 }
 

@@ -37,14 +37,16 @@ export function useShelf(collection, state) {
       reading.current.over = true;
     };
   }, [collection, state]);
-  const replace = (found) => setShelf((before) => ({ ...before, items: before.items.map((one) => found.get(one.id) ?? one) }));
+  const replace = (found) =>
+    setShelf((before) => ({ ...before, items: before.items.map((one) => found.get(one.id) ?? one) }));
   useFollowing(shelf.items, collection, replace);
   return {
     ...shelf,
     ended: shelf.next === null,
     more: () => shelf.next !== null && read(shelf.next),
     again: async (id) => replace(await fresh([id], collection)),
-    drop: (ids) => setShelf((before) => ({ ...before, items: before.items.filter(({ id }) => !ids.has(id)) })),
+    drop: (ids) =>
+      setShelf((before) => ({ ...before, items: before.items.filter(({ id }) => !ids.has(id)) })),
   };
 }
 

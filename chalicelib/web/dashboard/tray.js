@@ -14,6 +14,7 @@ export const numbers = computed(() => tally(uploads.value));
 export const offline = signal(!navigator.onLine);
 
 const sendings = new Map(); // key -> AbortController
+const renewals = new Set(); // keys
 let lastKey = 0;
 let asking = false;
 let following = false;
@@ -76,26 +77,31 @@ function carryOn() {
   const now = Date.now();
   const { resume, expire, ask, send, wakeAt } = due(uploads.value, { now, online: !offline.value, asking });
   for (const { key } of resume) happen(key, { is: "resume" });
-  for (const upload of expire) renew(upload);
-  for (const upload of send) begin(upload);
+  for (const one of expire) renew(one);
+  for (const one of send) begin(one);
   if (ask.length > 0) askForSlots(ask);
   if (uploads.value.some(underWay)) follow();
   clearTimeout(alarm);
   if (wakeAt !== null) alarm = setTimeout(goOn, wakeAt - now);
 }
 
-async function askForSlots(batch) {
+async function askForSlots(homeless) {
   asking = true;
-  const files = batch.map(({ name, type, size }) => ({ name, content_type: type, size }));
-  const outcome = await post("/images", { files, collection: batch[0].collection })
+  const files = homeless.map(({ name, type, size }) => ({ name, content_type: type, size }));
+  const outcome = await post("/images", { files, collection: homeless[0].collection })
     .then(({ items }) => items.map(given))
-    .catch((error) => batch.map((_, index) => denied(error, index)));
+    .catch((error) => homeless.map((_, index) => denied(error, index)));
   asking = false;
-  outcome.forEach((event, index) => event && happenOrForget(batch[index].key, event));
+  for (const [index, event] of outcome.entries()) {
+    if (event) happenOrForget(homeless[index].key, event);
+  }
   goOn();
 }
 
-const given = ({ id, upload }) => ({ is: "slot", slot: { ...upload, image: id, until: slotUntil(Date.now()) } });
+const given = ({ id, upload }) => ({
+  is: "slot",
+  slot: { ...upload, image: id, until: slotUntil(Date.now()) },
+});
 
 /** The refusal of one file is its own; without it the others are asked for again. */
 function denied(error, index) {
@@ -103,7 +109,11 @@ function denied(error, index) {
   if (named !== undefined) return Number(named) === index ? { is: "refuse", reason: error.reason } : null;
   const passing = error.status === 0 || error.status === 429 || error.status >= 500;
   if (!passing) return { is: "refuse", reason: error.message };
-  return { is: "lost", now: Date.now(), reason: error.status === 0 ? "Connection lost" : "Proofsheet is busy" };
+  return {
+    is: "lost",
+    now: Date.now(),
+    reason: error.status === 0 ? "Connection lost" : "Proofsheet is busy",
+  };
 }
 
 /** A slot for a photograph that was removed meanwhile stands for nothing. */
@@ -124,10 +134,13 @@ async function begin({ key, slot }) {
 
 /** The slot's time is over. Perhaps only the answer to an earlier attempt was lost; else another slot is asked for. */
 async function renew({ key, image }) {
-  happen(key, { is: "expired", reason: "Its time to be sent was over too often." });
+  if (renewals.has(key)) return;
+  renewals.add(key);
   const { state } = await get(`/images/${image}`).catch(() => ({}));
-  if (state === "processing" || state === "ready") happen(key, { is: "arrived", image });
-  else if (state) forget(image);
+  renewals.delete(key);
+  const arrived = state === "processing" || state === "ready";
+  if (!arrived) forget(image);
+  happen(key, { is: arrived ? "arrived" : "stale" });
 }
 
 /** Look at what the API works on until nothing is left, however many looks fail. */
@@ -142,19 +155,21 @@ async function follow() {
   following = false;
 }
 
+/** -> whether anything has changed. */
 async function lookOnce() {
   const before = numbers.value.underWay;
-  const [first] = uploads.value.filter(underWay);
-  const together = uploads.value.filter((upload) => underWay(upload) && upload.collection === first.collection);
-  const found = await look(
-    together.map(({ image }) => image),
-    first.collection,
-  );
-  batch(() => {
-    for (const { key, image } of together) {
-      if (found.has(image)) happen(key, { is: "seen", image: found.get(image) });
-    }
-  });
+  const groups = Map.groupBy(uploads.value.filter(underWay), ({ collection }) => collection);
+  for (const [collection, own] of groups) {
+    const found = await look(
+      own.map(({ image }) => image),
+      collection,
+    );
+    batch(() => {
+      for (const { key, image } of own) {
+        if (found.has(image)) happen(key, { is: "seen", image: found.get(image) });
+      }
+    });
+  }
   return numbers.value.underWay !== before;
 }
 

@@ -5,9 +5,10 @@
 //    |          v            `----------`-------> refused (with a reason)
 //    `---- interrupted
 //
-// An upload: { key, name, type, size, taken, collection, state, sent, attempts, slot, image, reason, retryAt }
+// An upload: { key, name, type, size, taken, collection, state, sent, attempts, slots, slot, image, reason, retryAt }
 //   taken     when (ms) the file was last written
 //   sent      bytes that S3 is known to have taken, or the browser to have sent
+//   attempts  how often it was interrupted; slots: how many it has used
 //   slot      { image, url, fields, until }: where it may be sent to, until (ms) it is no longer good
 //   image     the id at the API, known from the first slot on
 //   reason    why it is refused or interrupted
@@ -23,7 +24,7 @@ export const MOST_RANKED = 200;
 // Time is measured from the answer on, since this machine's clock need not be right.
 const SLOT_MS = 50 * 60_000;
 const AHEAD = 2 * PARALLEL;
-const FRESH_SLOTS = 3;
+const MOST_SLOTS = 3;
 const LONGEST_WAIT_MS = 30_000;
 
 const TYPES = {
@@ -74,6 +75,7 @@ export function upload(key, file, collection) {
     state: reason === null ? "waiting" : "refused",
     sent: 0,
     attempts: 0,
+    slots: 1,
     slot: null,
     image: null,
     reason,
@@ -101,23 +103,36 @@ const seen = {
 const EVENTS = {
   slot: { in: ["waiting"], to: (upload, { slot }) => ({ ...upload, slot, image: slot.image }) },
   begin: { in: ["waiting"], to: (upload) => ({ ...upload, state: "sending", sent: 0, reason: null }) },
-  progress: { in: ["sending"], to: (upload, { bytes }) => ({ ...upload, sent: Math.min(bytes, upload.size) }) },
+  progress: {
+    in: ["sending"],
+    to: (upload, { bytes }) => ({ ...upload, sent: Math.min(bytes, upload.size) }),
+  },
   sent: { in: ["sending"], to: (upload) => ({ ...upload, state: "sent", sent: upload.size, slot: null }) },
   // An earlier attempt has arrived after all: only its answer was lost.
   arrived: { in: ["waiting"], to: (upload) => ({ ...upload, state: "sent", sent: upload.size, slot: null }) },
   lost: { in: ["waiting", "sending"], to: interrupted },
+  stale: { in: ["waiting"], to: (upload) => ({ ...upload, slot: null, image: null }) },
+  // So says S3, which may mean something else: another slot will not help for ever.
   expired: {
-    in: ["waiting", "sending"],
+    in: ["sending"],
     to: (upload, { reason }) =>
-      upload.attempts < FRESH_SLOTS
-        ? { ...upload, state: "waiting", sent: 0, slot: null, attempts: upload.attempts + 1 }
+      upload.slots < MOST_SLOTS
+        ? { ...upload, state: "waiting", sent: 0, slot: null, slots: upload.slots + 1 }
         : refused(upload, reason),
   },
   refuse: { in: ["waiting", "sending"], to: (upload, { reason }) => refused(upload, reason) },
   resume: { in: ["interrupted"], to: (upload) => ({ ...upload, state: "waiting", reason: null }) },
   retry: {
     in: ["refused"],
-    to: (upload) => ({ ...upload, state: "waiting", sent: 0, attempts: 0, slot: null, image: null, reason: null }),
+    to: (upload) => ({
+      ...upload,
+      state: "waiting",
+      sent: 0,
+      attempts: 0,
+      slot: null,
+      image: null,
+      reason: null,
+    }),
   },
   seen: { in: ["sent", "processing"], to: (upload, { image }) => seen[image.state](upload, image) },
 };
@@ -182,7 +197,8 @@ export function tally(uploads) {
 }
 
 /** Whether the API has it and says why it cannot be used; a ranking then says so, too. */
-const unusable = (upload) => upload.state === "refused" && upload.sent === upload.size && upload.image !== null;
+const unusable = (upload) =>
+  upload.state === "refused" && upload.sent === upload.size && upload.image !== null;
 
 /**
  * { ready: how many, images: ids for one ranking, left: how many photographs it will not name }.
@@ -192,5 +208,9 @@ export function rankable(uploads) {
   const ready = uploads.filter((upload) => upload.state === "ready");
   const newest = ready.toSorted((a, b) => b.taken - a.taken).slice(0, MOST_RANKED);
   const named = [...newest, ...uploads.filter(unusable)].slice(0, MOST_RANKED);
-  return { ready: ready.length, images: named.map(({ image }) => image), left: uploads.length - named.length };
+  return {
+    ready: ready.length,
+    images: named.map(({ image }) => image),
+    left: uploads.length - named.length,
+  };
 }

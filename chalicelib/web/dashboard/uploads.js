@@ -27,10 +27,13 @@ function Head({ narrowed }) {
     <div class="row spread">
       <h2 id="tray-heading">On the light table <${Names} /></h2>
       <div class="row">
-        ${refused > 0 && html`<button type="button" class="button quiet" aria-pressed=${narrowed.value}
+        ${
+          refused > 0 &&
+          html`<button type="button" class="button quiet" aria-pressed=${narrowed.value}
           onClick=${() => {
             narrowed.value = !narrowed.value;
-          }}>${narrowed.value ? `Show all ${count(total)}` : `Show what is left out (${count(refused)})`}</button>`}
+          }}>${narrowed.value ? `Show all ${count(total)}` : `Show what is left out (${count(refused)})`}</button>`
+        }
         <button type="button" class="button quiet" onClick=${clearAll}>Clear the table</button>
       </div>
     </div>
@@ -41,7 +44,9 @@ function Head({ narrowed }) {
 }
 
 function Names() {
-  const names = useComputed(() => JSON.stringify([...new Set(uploads.value.map(({ collection }) => collection))]));
+  const names = useComputed(() =>
+    JSON.stringify([...new Set(uploads.value.map(({ collection }) => collection))]),
+  );
   return JSON.parse(names.value).map(
     (name) => html`<a class="tray-collection" href=${href("rank", name)}><bdi dir="auto">${name}</bdi></a> `,
   );
@@ -89,7 +94,9 @@ function Spoken() {
     if (done) return `${counted(ready)} ready${refused > 0 ? `, ${count(refused)} left out` : ""}.`;
     if (offline.value) return "Waiting for the network.";
     const quarters = Math.floor((2 * (2 * ready + underWay)) / Math.max(1, wanted));
-    return quarters > 0 ? `${25 * quarters} percent of ${counted(wanted)} done.` : `Sending ${counted(wanted)}.`;
+    return quarters > 0
+      ? `${25 * quarters} percent of ${counted(wanted)} done.`
+      : `Sending ${counted(wanted)}.`;
   });
   return text.value;
 }
@@ -97,15 +104,21 @@ function Spoken() {
 /** All is sent and worked on as far as it can be: what now? */
 function Next() {
   const { ready, refused } = numbers.value;
-  if (asked.value.state === "asking" || (atOnce.value && asked.value.state === "open" && !refused && !obstacle.value)) {
+  if (
+    asked.value.state === "asking" ||
+    (atOnce.value && asked.value.state === "open" && !refused && !obstacle.value)
+  ) {
     return html`<p role="status">Ranking …</p>`;
   }
   return html`<div class="row tray-next">
     ${asked.value.error && html`<p class="error" role="alert">${asked.value.error.message}</p>`}
     ${obstacle.value === "few" && html`<p>A ranking needs at least ${LEAST_RANKED} photographs. Drop some more.</p>`}
     ${obstacle.value === "many" && html`<${Many} ready=${ready} />`}
-    ${obstacle.value !== "few" && html`<button type="button" class="button primary" onClick=${rankTray}>
-      ${obstacle.value === "many" ? `Rank the newest ${MOST_RANKED}` : `Rank ${counted(ready)}`}</button>`}
+    ${
+      obstacle.value !== "few" &&
+      html`<button type="button" class="button primary" onClick=${rankTray}>
+      ${obstacle.value === "many" ? `Rank the newest ${MOST_RANKED}` : `Rank ${counted(ready)}`}</button>`
+    }
   </div>`;
 }
 
@@ -150,8 +163,11 @@ function Buttons({ frame: { key, now } }) {
   const { name, state } = now.value;
   const word = ["waiting", "sending", "interrupted"].includes(state) ? "Cancel" : "Remove";
   return html`<span class="roll-buttons">
-    ${retriable(now.value) && html`<button type="button" class="roll-button" onClick=${() => retry(key)}>
-      Retry<span class="visually-hidden"> ${name}</span></button>`}
+    ${
+      retriable(now.value) &&
+      html`<button type="button" class="roll-button" onClick=${() => retry(key)}>
+      Retry<span class="visually-hidden"> ${name}</span></button>`
+    }
     <button type="button" class="roll-button" aria-label=${`${word} ${name}`} onClick=${() => remove(key)}>×</button>
   </span>`;
 }
@@ -168,7 +184,11 @@ function Short() {
   const wanted = total - refused;
   const sending = `Sending: ${count(ready + underWay)} of ${count(wanted)}`;
   const waiting = offline.value && open > 0 ? "Waiting for the network" : sending;
-  const text = done ? `${counted(ready)} ready` : open > 0 ? waiting : `Ready: ${count(ready)} of ${count(wanted)}`;
+  const text = done
+    ? `${counted(ready)} ready`
+    : open > 0
+      ? waiting
+      : `Ready: ${count(ready)} of ${count(wanted)}`;
   const [value, most] = open > 0 ? [sentBytes, bytes] : [ready, wanted];
   return html`<a href=${href("rank")}>${text}</a><${Meter} label="Uploads" value=${value} most=${most} />`;
 }
