@@ -9,21 +9,25 @@ let numbers = 0;
 export function Audience({ draft, change, errors, known }) {
   const { conditions } = draft;
   const added = useRef(null);
-  const set = (index, part) => change({ conditions: conditions.map((each, at) => (at === index ? { ...each, ...part } : each)) });
+  const set = (index, part) =>
+    change({ conditions: conditions.map((each, at) => (at === index ? { ...each, ...part } : each)) });
   const drop = (index) => change({ conditions: conditions.filter((_, at) => at !== index) });
   const add = (is) => is && change({ conditions: [...conditions, fresh(is, known)] });
   return html`<section class="step" aria-labelledby="step-audience">
     <h2 id="step-audience"><span class="edge" aria-hidden="true">2</span> Who gets it</h2>
     <p>${conditions.length ? "Everybody for whom all of this holds:" : "Everybody."}
       <span class="muted"> Whoever opted out or cannot be reached is left out by itself, and quiet hours are kept.</span></p>
-    ${conditions.length > 0 && html`<ul class="conditions">
+    ${
+      conditions.length > 0 &&
+      html`<ul class="conditions">
       ${conditions.map(
         (each, index) => html`<li key=${each.key} class="condition">
           <${Condition} condition=${each} known=${known} error=${errors[`condition.${index}`]} set=${(part) => set(index, part)} />
           <button type="button" class="button quiet" aria-label=${`Remove the condition: ${CONDITIONS[each.is]}`} onClick=${() => drop(index)}>×</button>
         </li>`,
       )}
-    </ul>`}
+    </ul>`
+    }
     ${errors.audience && html`<p class="error" role="alert">${errors.audience}</p>`}
     <div class="row" ref=${added}>
       <${SelectField} label="Add a condition" value="" onChange=${add}
@@ -41,8 +45,10 @@ function fresh(is, { attributes }) {
 function Condition({ condition, known, error, set }) {
   const { is, value } = condition;
   const onInput = (text) => set({ value: text });
-  if (is === "attribute") return html`<${Attribute} condition=${condition} known=${known} error=${error} set=${set} />`;
-  if (is === "level" || is === "badge") return html`<${Named} is=${is} names=${known[`${is}s`]} value=${value} error=${error} onInput=${onInput} />`;
+  if (is === "attribute")
+    return html`<${Attribute} condition=${condition} known=${known} error=${error} set=${set} />`;
+  if (is === "level" || is === "badge")
+    return html`<${Named} is=${is} names=${known[`${is}s`]} value=${value} error=${error} onInput=${onInput} />`;
   if (is === "ids") {
     return html`<${TextField} label="Their ids" rows="3" value=${value} error=${error} onInput=${onInput} className="mono"
       hint="One a line, or with commas between them; up to 10,000." />`;
@@ -54,7 +60,8 @@ function Condition({ condition, known, error, set }) {
 
 function Named({ is, names, value, error, onInput }) {
   const label = is === "level" ? "Level" : "Badge";
-  if (!names.length) return html`<${TextField} label=${label} value=${value} error=${error} onInput=${onInput} dir="auto" hint="As the game names it." />`;
+  if (!names.length)
+    return html`<${TextField} label=${label} value=${value} error=${error} onInput=${onInput} dir="auto" hint="As the game names it." />`;
   const options = [["", "Choose …"], ...names.map((name) => [name, name])];
   return html`<${SelectField} label=${label} options=${options} value=${value} error=${error} onChange=${onInput} />`;
 }

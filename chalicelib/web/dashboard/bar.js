@@ -1,7 +1,7 @@
 // The bar of a campaign: one stripe for each state of its messages, as long as what is confirmed and no longer.
 
-import { html } from "./preact.js";
 import { count } from "./moments.js";
+import { html } from "./preact.js";
 import { done, inWords, segments, share } from "./tally.js";
 
 /** While the total is not final, there is room at its end for what is not counted yet. */
@@ -11,7 +11,8 @@ export function Bar({ progress, label, small = false }) {
   return html`<div class=${`bar ${small ? "small" : ""} ${known ? "" : "counting"}`} role="progressbar"
     aria-label=${label} aria-valuemin="0" ...${now} aria-valuetext=${inWords(progress)}>
     ${stripes(progress).map(
-      ({ name, number }) => html`<span key=${name} class=${`stripe ${name}`} style=${{ flexGrow: number }}></span>`,
+      ({ name, number }) =>
+        html`<span key=${name} class=${`stripe ${name}`} style=${{ flexGrow: number }}></span>`,
     )}
     ${!known && html`<span class="uncounted"></span>`}
   </div>`;
@@ -24,7 +25,9 @@ function stripes(progress) {
 
 /** The stripes in numbers. onShow gets the state whose messages are to be listed. */
 export function Legend({ progress, shown, onShow }) {
-  const counted = segments(progress).filter(({ name, number }) => number > 0 || name === "sent" || name === "failed");
+  const counted = segments(progress).filter(
+    ({ name, number }) => number > 0 || name === "sent" || name === "failed",
+  );
   return html`<ul class="legend">
     ${counted.map(
       (each) => html`<li key=${each.name}>

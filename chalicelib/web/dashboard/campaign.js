@@ -9,7 +9,7 @@ import { count, dollars } from "./moments.js";
 import { warn } from "./notices.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Failure, Loading, title } from "./states.js";
-import { CHANNELS, doing, done, duration, ENDED, inWords, pace, percentDone, POLICIES } from "./tally.js";
+import { CHANNELS, doing, done, duration, ENDED, inWords, POLICIES, pace, percentDone } from "./tally.js";
 
 export function CampaignPage({ id }) {
   const [shown, setShown] = useState(null);
@@ -48,7 +48,8 @@ function Headline({ campaign }) {
 }
 
 function sentence({ progress, state }, percent) {
-  if (percent === null) return `done of ${count(progress.total)} so far; ${MOVING.includes(state) ? "counting still" : "not all are counted"}`;
+  if (percent === null)
+    return `done of ${count(progress.total)} so far; ${MOVING.includes(state) ? "counting still" : "not all are counted"}`;
   if (!progress.total) return "Nobody fits its audience; there is nothing to send.";
   return `${count(done(progress))} of ${count(progress.total)} messages are done`;
 }
@@ -58,7 +59,8 @@ function meanwhile(campaign) {
   if (ENDED.includes(state) && progress.planned) return "The last messages in hand are being written down.";
   if (state === "completed") return "Every message has come to its end.";
   if (state === "cancelled") return "It was cancelled. What had not been sent is not sent any more.";
-  if (state === "paused") return reason ? PAUSED[reason] : "It is paused. Nothing is sent until you resume it.";
+  if (state === "paused")
+    return reason ? PAUSED[reason] : "It is paused. Nothing is sent until you resume it.";
   if (doing(campaign) === "Scheduled") return "It waits for its time. You may close this page.";
   if (progress.eta_seconds !== null) return `${remaining(progress)}. You may close this page, it goes on.`;
   return progress.total_is_final && !progress.rate_per_second
@@ -80,7 +82,8 @@ function remaining({ eta_seconds: seconds }) {
 /** A quarter is news, a message is not: what a screen reader hears without asking. */
 function Spoken({ campaign }) {
   const { progress, state } = campaign;
-  const quarter = progress.total_is_final && progress.total ? Math.floor((done(progress) / progress.total) * 4) : 0;
+  const quarter =
+    progress.total_is_final && progress.total ? Math.floor((done(progress) / progress.total) * 4) : 0;
   const last = useRef({ key: `${state} ${quarter}`, text: "" });
   const key = `${state} ${quarter}`;
   if (last.current.key !== key) last.current = { key, text: `${doing(campaign)}. ${inWords(progress)}` };
@@ -97,9 +100,11 @@ function Actions({ campaign, again }) {
     setStopping(false);
   };
   return html`<div class="toolbar">
-    ${state === "paused"
-      ? html`<${ResumeForm} campaign=${campaign} busy=${busy} onResume=${(body) => act("resume", body)} />`
-      : html`<button type="button" class="button" disabled=${busy} onClick=${() => act("pause")}>Pause</button>`}
+    ${
+      state === "paused"
+        ? html`<${ResumeForm} campaign=${campaign} busy=${busy} onResume=${(body) => act("resume", body)} />`
+        : html`<button type="button" class="button" disabled=${busy} onClick=${() => act("pause")}>Pause</button>`
+    }
     <button type="button" class="button danger" disabled=${busy} onClick=${() => setStopping(true)}>Cancel the campaign …</button>
     <${Stopping} campaign=${campaign} open=${stopping} busy=${busy} onStop=${cancel} onClose=${() => setStopping(false)} />
   </div>`;

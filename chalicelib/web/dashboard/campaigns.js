@@ -7,7 +7,7 @@ import { usePolled } from "./poll.js";
 import { html, useEffect, useState } from "./preact.js";
 import { href } from "./router.js";
 import { Empty, Failure, Loading, title } from "./states.js";
-import { CHANNELS, done, doing, ENDED } from "./tally.js";
+import { CHANNELS, doing, done, ENDED } from "./tally.js";
 
 const A_PAGE = 10;
 
@@ -30,9 +30,12 @@ export function Campaigns() {
     ${error && html`<${Failure} error=${error} again=${again} />`}
     ${!pages.length && !error && html`<${Loading} text="Looking for campaigns" />`}
     ${pages.length > 0 && !items.length && html`<${Nothing} />`}
-    ${items.length > 0 && html`<ol class="campaigns">
+    ${
+      items.length > 0 &&
+      html`<ol class="campaigns">
       ${items.map((each) => html`<${Row} key=${each.id} summary=${each} />`)}
-    </ol>`}
+    </ol>`
+    }
     ${more && html`<button type="button" class="button" onClick=${more}>Show older ones</button>`}`;
 }
 

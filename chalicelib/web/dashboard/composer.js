@@ -7,8 +7,8 @@ import { CheckField, TextField } from "./field.js";
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { Preview, useDryRun } from "./preview.js";
 import { go } from "./router.js";
-import { Failure, title } from "./states.js";
 import { Starting, useLaunch } from "./starting.js";
+import { Failure, title } from "./states.js";
 import { Texts } from "./texts.js";
 
 export function Composer() {
@@ -23,7 +23,11 @@ export function Composer() {
     setDraft((before) => ({ ...before, ...part }));
     launch.forget();
   };
-  const errors = { ...refusedField(dry.error), ...refusedField(launch.error), ...(asked ? objections(draft) : {}) };
+  const errors = {
+    ...refusedField(dry.error),
+    ...refusedField(launch.error),
+    ...(asked ? objections(draft) : {}),
+  };
   useEffect(() => focusWrong(form.current), [launch.error]);
   const begin = (event) => {
     event.preventDefault();
@@ -91,8 +95,15 @@ function Basics({ draft, change, errors }) {
     <fieldset>
       <legend>Sent as</legend>
       <div class="choices">
-        ${[["sms", "Text message"], ["push", "App notification"], ["both", "Both"]].map(
-          ([value, text]) => html`<label key=${value} class="choice"><input type="radio" name="channel" value=${value}
+        ${[
+          ["sms", "Text message"],
+          ["push", "App notification"],
+          ["both", "Both"],
+        ].map(
+          ([
+            value,
+            text,
+          ]) => html`<label key=${value} class="choice"><input type="radio" name="channel" value=${value}
             checked=${draft.channel === value} onChange=${() => change({ channel: value })} /> ${text}</label>`,
         )}
       </div>
@@ -104,12 +115,18 @@ function Terms({ draft, change, errors }) {
   return html`<section class="step" aria-labelledby="step-terms">
     <h2 id="step-terms"><span class="edge" aria-hidden="true">4</span> When, and at what price</h2>
     <${CheckField} label="Start later" checked=${draft.later} onChange=${(later) => change({ later })} />
-    ${draft.later && html`<${TextField} label="Starts at" type="datetime-local" value=${draft.startsAt} error=${errors.starts_at}
+    ${
+      draft.later &&
+      html`<${TextField} label="Starts at" type="datetime-local" value=${draft.startsAt} error=${errors.starts_at}
       hint=${`Your clock: ${Intl.DateTimeFormat().resolvedOptions().timeZone}. A time that has passed means now.`}
-      onInput=${(startsAt) => change({ startsAt })} />`}
-    ${draft.channel !== "push" && html`<${TextField} label="At most, in dollars" type="number" min="0" step="any" inputmode="decimal"
+      onInput=${(startsAt) => change({ startsAt })} />`
+    }
+    ${
+      draft.channel !== "push" &&
+      html`<${TextField} label="At most, in dollars" type="number" min="0" step="any" inputmode="decimal"
       value=${draft.maxDollars} error=${errors.max_dollars} onInput=${(maxDollars) => change({ maxDollars })}
-      hint="Optional. Before its text messages would cost more, the campaign pauses and asks you." />`}
+      hint="Optional. Before its text messages would cost more, the campaign pauses and asks you." />`
+    }
     <${Policy} draft=${draft} change=${change} />
   </section>`;
 }
@@ -117,13 +134,25 @@ function Terms({ draft, change, errors }) {
 /** What nobody can know, somebody has to choose. */
 function Policy({ draft, change }) {
   const policies = [
-    ["at_most_once", "Rather not at all", "Nobody gets it twice. What is uncertain stays “unknown”, for you to look at."],
-    ["at_least_once", "Rather twice", "What is uncertain is sent again. Nobody is left out; somebody may hear twice."],
+    [
+      "at_most_once",
+      "Rather not at all",
+      "Nobody gets it twice. What is uncertain stays “unknown”, for you to look at.",
+    ],
+    [
+      "at_least_once",
+      "Rather twice",
+      "What is uncertain is sent again. Nobody is left out; somebody may hear twice.",
+    ],
   ];
   return html`<fieldset class="policy">
     <legend>When nobody knows whether a message went out</legend>
     ${policies.map(
-      ([value, name, means]) => html`<label key=${value} class="choice tall"><input type="radio" name="delivery" value=${value}
+      ([
+        value,
+        name,
+        means,
+      ]) => html`<label key=${value} class="choice tall"><input type="radio" name="delivery" value=${value}
         checked=${draft.delivery === value} onChange=${() => change({ delivery: value })} />
         <span><strong>${name}</strong><br /><span class="muted">${means}</span></span></label>`,
     )}

@@ -37,7 +37,12 @@ export function isPreviewable(draft) {
 
 /** The body of POST /campaigns. */
 export function request(draft) {
-  const body = { name: draft.name.trim() || "draft", channel: draft.channel, template: texts(draft), delivery: draft.delivery };
+  const body = {
+    name: draft.name.trim() || "draft",
+    channel: draft.channel,
+    template: texts(draft),
+    delivery: draft.delivery,
+  };
   const audience = filter(draft.conditions);
   if (Object.keys(audience).length) body.audience = audience;
   if (draft.later) body.starts_at = new Date(draft.startsAt).toISOString();
@@ -81,13 +86,17 @@ const isWhole = (text) => /^-?\d{1,15}$/.test(String(text).trim());
 
 /** "Boston, Berlin" and lines alike. */
 export function parted(text) {
-  return String(text ?? "").split(/[,\n]/).map((each) => each.trim()).filter(Boolean);
+  return String(text ?? "")
+    .split(/[,\n]/)
+    .map((each) => each.trim())
+    .filter(Boolean);
 }
 
 /** One value as the API knows it, null where it is not of that kind. */
 export function typed(text, kind) {
   if (kind === "number") return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
-  if (kind === "boolean") return { yes: true, true: true, no: false, false: false }[text.toLowerCase()] ?? null;
+  if (kind === "boolean")
+    return { yes: true, true: true, no: false, false: false }[text.toLowerCase()] ?? null;
   return text;
 }
 
@@ -107,8 +116,18 @@ function filter(conditions) {
 /** The form's field that an error of the API is about, null for none: "audience.attributes..." is of the audience. */
 export function fieldOf(path) {
   if (!path) return null;
-  const known = ["name", "template.sms", "template.push", "template.title", "starts_at", "max_dollars", "audience"];
-  return known.find((each) => path === each || path.startsWith(`${each}.`) || path.startsWith(`${each}[`)) ?? null;
+  const known = [
+    "name",
+    "template.sms",
+    "template.push",
+    "template.title",
+    "starts_at",
+    "max_dollars",
+    "audience",
+  ];
+  return (
+    known.find((each) => path === each || path.startsWith(`${each}.`) || path.startsWith(`${each}[`)) ?? null
+  );
 }
 
 /** A placeholder for the cursor; what somebody may lack comes with what stands in for it. */

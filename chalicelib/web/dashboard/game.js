@@ -35,9 +35,13 @@ export function Game({ onSaved }) {
       <h2 id="game-title">The rules</h2>
       ${!editing && html`<button type="button" class="button quiet" onClick=${() => setEditing(true)}>${some ? "Change" : "Write them"}</button>`}
     </header>
-    ${editing
-      ? html`<${Editor} rules=${some ? rules : EXAMPLE} onSaved=${saved} onClose=${() => setEditing(false)} />`
-      : some ? html`<${Summary} rules=${rules} />` : html`<p class="muted">There are none yet. With rules, what your customers do earns them points, levels and badges.</p>`}
+    ${
+      editing
+        ? html`<${Editor} rules=${some ? rules : EXAMPLE} onSaved=${saved} onClose=${() => setEditing(false)} />`
+        : some
+          ? html`<${Summary} rules=${rules} />`
+          : html`<p class="muted">There are none yet. With rules, what your customers do earns them points, levels and badges.</p>`
+    }
   </section>`;
 }
 
@@ -50,11 +54,13 @@ function Summary({ rules }) {
     ["Seasons", seasons.map(({ name, starts, ends }) => [name, `${starts} to ${ends}`])],
   ];
   return html`<div class="rules">
-    ${parts.filter(([, rows]) => rows.length).map(
-      ([name, rows]) => html`<section key=${name}><h3>${name}</h3><dl class="figures">
+    ${parts
+      .filter(([, rows]) => rows.length)
+      .map(
+        ([name, rows]) => html`<section key=${name}><h3>${name}</h3><dl class="figures">
         ${rows.map(([what, text]) => html`<div key=${what}><dt><bdi>${what}</bdi></dt><dd class="tabular"><bdi>${text}</bdi></dd></div>`)}
       </dl></section>`,
-    )}
+      )}
   </div>`;
 }
 

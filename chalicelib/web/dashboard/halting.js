@@ -7,7 +7,8 @@ import { html, useState } from "./preact.js";
 
 /** onResume gets the request's body, or nothing. */
 export function ResumeForm({ campaign, busy, onResume }) {
-  if (campaign.reason === "max_dollars") return html`<${RaiseForm} campaign=${campaign} busy=${busy} onResume=${onResume} />`;
+  if (campaign.reason === "max_dollars")
+    return html`<${RaiseForm} campaign=${campaign} busy=${busy} onResume=${onResume} />`;
   return html`<button type="button" class="button primary" disabled=${busy} onClick=${() => onResume()}>Resume</button>`;
 }
 

@@ -10,7 +10,8 @@ import { Problems } from "./problems.js";
 import { send } from "./sending.js";
 
 const MAX_BYTES = 300_000_000;
-const TEMPLATE = "id,phone,timezone,quiet_from,quiet_to,opt_out,apns_tokens,fcm_tokens,attributes.name,attributes.city,attributes.visits:number\n";
+const TEMPLATE =
+  "id,phone,timezone,quiet_from,quiet_to,opt_out,apns_tokens,fcm_tokens,attributes.name,attributes.city,attributes.visits:number\n";
 const FINAL = ["done", "failed"];
 
 export function Importing({ onClose }) {
@@ -32,7 +33,9 @@ function Choosing({ onSent }) {
     if (objection(file)) return;
     setSending({ name: file.name, size: file.size, bytes: 0 });
     try {
-      onSent(await sent(file, (bytes) => setSending((before) => ({ ...before, bytes })), over.current.signal));
+      onSent(
+        await sent(file, (bytes) => setSending((before) => ({ ...before, bytes })), over.current.signal),
+      );
     } catch (refused) {
       setSending(null);
       setError(refused.message);
@@ -104,7 +107,9 @@ function inWords({ state, stored, rows, problems, reason }) {
     const all = `${count(stored)} of ${count(rows)} rows are stored.`;
     return problems ? `${all} The others are named below; mend them and import those rows again.` : all;
   }
-  return state === "importing" ? "The file is being read. You may close this, it goes on." : "The file has arrived, and is about to be read.";
+  return state === "importing"
+    ? "The file is being read. You may close this, it goes on."
+    : "The file has arrived, and is about to be read.";
 }
 
 const tone = ({ state, problems }) => (state === "failed" ? "bad" : problems ? "warn" : "good");

@@ -9,17 +9,25 @@ import { href } from "./router.js";
 import { Empty, Failure, Loading, title } from "./states.js";
 
 const A_PAGE = 30;
-const KINDS = { ranking_complete: "Ranking", model_trained: "Model", campaign_completed: "Campaign", campaign: "Message" };
+const KINDS = {
+  ranking_complete: "Ranking",
+  model_trained: "Model",
+  campaign_completed: "Campaign",
+  campaign: "Message",
+};
 
 export default function Inbox() {
   title("Inbox");
   const { value, error, again } = usePolled((signal) => get("/inbox", { limit: A_PAGE }, { signal }));
   const [older, setOlder] = useState({ items: [], next: undefined });
   const [until, setUntil] = useState("");
-  const items = merged(value?.items ?? [], older.items).map((each) => ({ ...each, read: each.read || each.id <= until }));
+  const items = merged(value?.items ?? [], older.items).map((each) => ({
+    ...each,
+    read: each.read || each.id <= until,
+  }));
   const next = older.next === undefined ? value?.next : older.next;
   const mark = async (id) => {
-    setUntil((before) => (id > before ? id : before));
+    setUntil(id);
     try {
       await post("/inbox/read", { until: id });
       again();

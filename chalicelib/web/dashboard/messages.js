@@ -16,9 +16,11 @@ export function worthALook(progress) {
 
 /** They are read once; while the campaign runs there is a button to look again. */
 export function Messages({ campaign, state, onShow }) {
-  const { pages, error, more, again } = usePages(`/campaigns/${campaign.id}/recipients`, { state, limit: A_PAGE }, [
-    ENDED.includes(campaign.state),
-  ]);
+  const { pages, error, more, again } = usePages(
+    `/campaigns/${campaign.id}/recipients`,
+    { state, limit: A_PAGE },
+    [ENDED.includes(campaign.state)],
+  );
   const items = pages.flatMap((page) => page.items);
   const running = !ENDED.includes(campaign.state);
   return html`<section class="messages" aria-labelledby="messages-title">

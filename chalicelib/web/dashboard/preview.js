@@ -78,11 +78,14 @@ function Estimate({ estimate, draft, old }) {
     <${Phone} estimate=${estimate} draft=${draft} />
     <${Figures} estimate=${estimate} />
     ${Object.entries(estimate.channels).map(([name, each]) => html`<${Channel} key=${name} name=${name} channel=${each} />`)}
-    ${estimate.hints.length > 0 && html`<section class="hints">
+    ${
+      estimate.hints.length > 0 &&
+      html`<section class="hints">
       <h3>Characters that make text messages longer</h3>
       <p class="muted">With any of these, a part holds 70 characters instead of 160.</p>
       <ul>${estimate.hints.map((hint) => html`<li key=${hint} dir="auto">${hint}</li>`)}</ul>
-    </section>`}
+    </section>`
+    }
   </div>`;
 }
 
@@ -100,12 +103,16 @@ function Phone({ estimate, draft }) {
   </ul>`;
 }
 
+export function messagesOf({ channels }) {
+  return Object.values(channels).reduce((sum, { messages }) => sum + messages, 0);
+}
+
 /** What one looks at before sending. */
 export function Figures({ estimate }) {
   const parts = estimate.channels.sms?.parts;
   const rows = [
     ["Recipients", count(estimate.recipients)],
-    ["Messages", count(Object.values(estimate.channels).reduce((sum, { messages }) => sum + messages, 0))],
+    ["Messages", count(messagesOf(estimate))],
     parts === undefined ? null : ["Parts of text messages", count(parts)],
     ["Cost, by our prices", dollars(estimate.dollars)],
     ["Sending takes", duration(estimate.duration_seconds)],
@@ -113,7 +120,7 @@ export function Figures({ estimate }) {
   return html`<dl class="figures">
       ${rows.filter(Boolean).map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd class="tabular">${text}</dd></div>`)}
     </dl>
-    ${!estimate.within_budget && html`<p class="over">That is more than it may cost. It would begin, and pause when the money is used up.</p>`}
+    ${!estimate.within_budget && html`<p class="beyond">That is more than it may cost. It would begin, and pause when the money is used up.</p>`}
     <p class="muted">${precision(estimate)}</p>`;
 }
 

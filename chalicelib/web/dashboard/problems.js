@@ -15,14 +15,17 @@ export function Problems({ url }) {
     return () => over.abort();
   }, [url]);
   return html`<section class="problems">
-    ${problems.length > 0 && html`<div class="table-wrap" role="region" aria-label="Problems" tabindex="0"><table>
+    ${
+      problems.length > 0 &&
+      html`<div class="table-wrap" role="region" aria-label="Problems" tabindex="0"><table>
       <thead><tr><th scope="col">Line</th><th scope="col">Id</th><th scope="col">Column</th><th scope="col">Why</th></tr></thead>
       <tbody>${problems.map(
         ({ line, id, field, reason }) => html`<tr key=${line}>
           <th scope="row" class="tabular">${line}</th><td class="mono"><bdi>${id ?? ""}</bdi></td><td class="mono">${field ?? ""}</td><td dir="auto">${reason}</td>
         </tr>`,
       )}</tbody>
-    </table></div>`}
+    </table></div>`
+    }
     <p><a href=${url} target="_blank" rel="noreferrer" download="problems.jsonl">Download all problems</a></p>
   </section>`;
 }

@@ -31,7 +31,8 @@ export function RecipientDialog({ recipient, onClose, onChanged, onEdit }) {
       <${Fact} name="Time zone">${recipient.timezone ?? "unknown"}<//>
       <${Fact} name="Quiet hours">${quietHours(recipient)}<//>
       ${Object.entries(recipient.attributes).map(
-        ([name, value]) => html`<${Fact} key=${name} name=${html`<span class="muted">attributes.</span><bdi>${name}</bdi>`}><bdi dir="auto">${shownValue(value)}</bdi><//>`,
+        ([name, value]) =>
+          html`<${Fact} key=${name} name=${html`<span class="muted">attributes.</span><bdi>${name}</bdi>`}><bdi dir="auto">${shownValue(value)}</bdi><//>`,
       )}
     </dl>
     <div class="row end">
@@ -49,7 +50,11 @@ function Devices({ devices }) {
   if (!devices.length) return "none";
   return html`<ul class="plain">
     ${devices.map(
-      ({ platform, token, disabled }) => html`<li key=${platform + token}>${PLATFORMS[platform] ?? platform}
+      ({
+        platform,
+        token,
+        disabled,
+      }) => html`<li key=${platform + token}>${PLATFORMS[platform] ?? platform}${" "}
         <span class="mono token" title=${token}>${token.slice(0, 12)}…</span>
         ${disabled && html` <span class="tag warn">takes no more: ${disabled}</span>`}</li>`,
     )}

@@ -1,8 +1,8 @@
 // One recipient in a form. Saving takes the place of all that was known of the id.
 
 import { put } from "./api.js";
-import { KINDS, typed } from "./draft.js";
 import { Dialog } from "./dialog.js";
+import { KINDS, typed } from "./draft.js";
 import { CheckField, SelectField, TextField } from "./field.js";
 import { say } from "./notices.js";
 import { html, useId, useRef, useState } from "./preact.js";
@@ -115,7 +115,11 @@ function Devices({ rows, error, change }) {
 // Between the form and the API
 
 function formOf(recipient) {
-  const attributes = Object.entries(recipient?.attributes ?? {}).map(([name, value], key) => ({ key, name, ...written(value) }));
+  const attributes = Object.entries(recipient?.attributes ?? {}).map(([name, value], key) => ({
+    key,
+    name,
+    ...written(value),
+  }));
   return {
     id: recipient?.id ?? "",
     phone: recipient?.phone ?? "",
@@ -156,7 +160,8 @@ function itemOf(form, attributes) {
   if (form.timezone.trim()) item.timezone = form.timezone.trim();
   if (form.from || form.to) item.quiet_hours = { from: form.from, to: form.to };
   const devices = form.devices.filter(({ token }) => token.trim());
-  if (devices.length) item.devices = devices.map(({ platform, token }) => ({ platform, token: token.trim() }));
+  if (devices.length)
+    item.devices = devices.map(({ platform, token }) => ({ platform, token: token.trim() }));
   const out = [form.noSms && "sms", form.noPush && "push"].filter(Boolean);
   return out.length ? { ...item, opt_out: out } : item;
 }

@@ -114,7 +114,7 @@ function leftOut({ opt_out: out, sms_blocked: blocked, phone }) {
 
 function Nobody() {
   return html`<${Empty} title="Nobody to write to yet">
-    <p>A recipient is a customer with a phone number or an app on a phone. Their id is the <code class="mono">userId</code>
-      of your tracked events, so that what they do can earn them points.</p>
+    <p>A recipient is a customer with a phone number or an app on a phone. Their id is the
+      <code class="mono">userId</code> of your tracked events, so that what they do can earn them points.</p>
   <//>`;
 }

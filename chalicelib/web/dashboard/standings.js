@@ -21,7 +21,8 @@ export function Standings() {
       <${ComputeNow} onComputed=${refresh} />
     </header>
     ${found && html`<${AsOf} standings=${found} />`}
-    <${Around} around=${around} error=${around && error?.status === 404 ? "They have no standing." : null} onAround=${setAround} />
+    ${(around || found?.total > 0) && html`<${Around} around=${around} onAround=${setAround}
+      error=${around && error?.status === 404 ? "They have no standing." : null} />`}
     ${error && !(around && error.status === 404) && html`<${Failure} error=${error} again=${refresh} />`}
     ${!found && !error && html`<${Loading} text="Looking up the standings" />`}
     ${found && !found.items.length && html`<${Nobody} computed=${Boolean(found.snapshot)} />`}
@@ -136,7 +137,8 @@ function Table({ items, around }) {
 /** An arrow for the eye, words for the ear. */
 function Moved({ places }) {
   if (places === null) return html`<span class="tag">new</span>`;
-  if (places === 0) return html`<span class="moved"><span aria-hidden="true">–</span><span class="visually-hidden">as before</span></span>`;
+  if (places === 0)
+    return html`<span class="moved"><span aria-hidden="true">–</span><span class="visually-hidden">as before</span></span>`;
   const up = places > 0;
   return html`<span class=${`moved ${up ? "up" : "down"}`}>
     <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><path d=${up ? "M6 1v10M2 5l4-4 4 4" : "M6 11V1M2 7l4 4 4-4"} /></svg>
@@ -146,8 +148,10 @@ function Moved({ places }) {
 
 function Nobody({ computed }) {
   return html`<${Empty} title=${computed ? "Nobody has a standing yet" : "Not computed yet"}>
-    <p>${computed
-      ? "Standings are of recipients who did something that the rules name, once their events were counted."
-      : "Points come from tracked events by the rules below. They are computed every night at 4:30 UTC, or now if you ask."}</p>
+    <p>${
+      computed
+        ? "Standings are of recipients who did something that the rules name, once their events were counted."
+        : "Points come from tracked events by the rules below. They are computed every night at 4:30 UTC, or now if you ask."
+    }</p>
   <//>`;
 }

@@ -4,8 +4,7 @@ import { post } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { count, dollars, moment } from "./moments.js";
 import { html, useRef, useState } from "./preact.js";
-import { estimateOf, Figures } from "./preview.js";
-import { POLICIES } from "./tally.js";
+import { estimateOf, Figures, messagesOf } from "./preview.js";
 
 /**
  * prepare(body): a dry run of exactly what would start, which opens the question. start(): does.
@@ -69,19 +68,30 @@ export function Starting({ launch, draft }) {
   const words = estimate && question(estimate, body);
   return html`<${Dialog} title=${draft.later ? "Schedule this campaign?" : "Start this campaign?"} open=${Boolean(estimate)}
     onClose=${launch.close} className="small">
-    ${estimate && html`<p class="question">${words}</p>
+    ${
+      estimate &&
+      html`<p class="question">${words}</p>
       <${Figures} estimate=${estimate} />
-      <p class="muted">${POLICIES[body.delivery]}. You can pause or cancel it while it runs.</p>
+      <p class="muted">${DOUBTS[body.delivery]} You can pause or cancel it while it runs.</p>
       <div class="row end">
         <button type="button" class="button" onClick=${launch.close}>Not yet</button>
-        <button type="button" class="button primary" aria-disabled=${launch.busy} onClick=${launch.start}>
-          ${draft.later ? "Schedule it" : "Start now"}</button>
-      </div>`}
+        ${
+          (draft.later || messagesOf(estimate) > 0) &&
+          html`<button type="button" class="button primary" aria-disabled=${launch.busy} onClick=${launch.start}>
+          ${draft.later ? "Schedule it" : "Start now"}</button>`
+        }
+      </div>`
+    }
   <//>`;
 }
 
+const DOUBTS = {
+  at_most_once: "Nobody gets it twice; in doubt, not at all.",
+  at_least_once: "Nobody is left out; in doubt, somebody hears twice.",
+};
+
 function question(estimate, { starts_at: starts }) {
-  const messages = Object.values(estimate.channels).reduce((sum, each) => sum + each.messages, 0);
+  const messages = messagesOf(estimate);
   const about = estimate.exact ? "" : "about ";
   const when = starts && new Date(starts) > new Date() ? moment(starts) : "now";
   if (!messages) return "Nobody would get a message.";

@@ -10,7 +10,8 @@ export const STATES = [
   {
     name: "unknown",
     word: "Unknown",
-    means: "Perhaps sent, perhaps not: nobody answered in time. Under “at most once” it is left to you to look at.",
+    means:
+      "Perhaps sent, perhaps not: nobody answered in time. Under “at most once” it is left to you to look at.",
   },
   { name: "cancelled", word: "Cancelled", means: "The campaign was cancelled before its turn came." },
   { name: "planned", word: "Waiting", means: "Written down, not sent yet, or being sent right now." },
@@ -75,7 +76,8 @@ const SPANS = [
 /** "about 14 hours", "about a minute", "a moment". */
 export function duration(seconds) {
   if (seconds < 2) return "a moment";
-  const [unit, size] = SPANS.find(([, length], place) => seconds >= length * (place === 2 ? 1 : 1.5)) ?? SPANS[3];
+  const [unit, size] =
+    SPANS.find(([, length], place) => seconds >= length * (place === 2 ? 1 : 1.5)) ?? SPANS[3];
   const number = Math.round(seconds / size);
   if (number === 1) return `about ${unit === "hour" ? "an" : "a"} ${unit}`;
   return `about ${count(number)} ${unit}s`;
@@ -83,7 +85,9 @@ export function duration(seconds) {
 
 /** "20 a second", "12 a minute". */
 export function pace(perSecond) {
-  return perSecond >= 1 ? `${count(Math.round(perSecond))} a second` : `${count(Math.round(perSecond * 60))} a minute`;
+  return perSecond >= 1
+    ? `${count(Math.round(perSecond))} a second`
+    : `${count(Math.round(perSecond * 60))} a minute`;
 }
 
 const REASONS = {
@@ -109,5 +113,11 @@ export function because(reason) {
 export function doing(campaign) {
   const { state, starts_at: starts, started_at: started } = campaign;
   if (state === "planning" && starts && !started) return "Scheduled";
-  return { planning: "Starting", sending: "Sending", paused: "Paused", cancelled: "Cancelled", completed: "Completed" }[state];
+  return {
+    planning: "Starting",
+    sending: "Sending",
+    paused: "Paused",
+    cancelled: "Cancelled",
+    completed: "Completed",
+  }[state];
 }
