@@ -1,18 +1,22 @@
 // Dialogs: the browser's own, so that focus stays inside and Escape closes.
 
-import { html, signal, useEffect, useId, useRef } from "./preact.js";
+import { html, signal, useId, useLayoutEffect, useRef } from "./preact.js";
 
 /** Modal while `open`; the focus goes back to where it was. onClose undefined: it cannot be closed by the person. */
 export function Dialog({ title, open, onClose, children, className = "" }) {
   const ref = useRef(null);
   const id = useId();
-  useEffect(() => (open ? modal(ref.current) : undefined), [open]);
+  // Before the effects of what is inside, which may move the focus on.
+  useLayoutEffect(() => (open ? modal(ref.current) : undefined), [open]);
   if (!open) return null;
   const cancel = (event) => {
     event.preventDefault();
     onClose?.();
   };
-  return html`<dialog ref=${ref} class=${`dialog ${className}`} aria-labelledby=${id} onCancel=${cancel}>
+  // A browser closes at the second Escape whatever was said to the first.
+  const closed = () => (onClose ? onClose() : ref.current?.showModal());
+  return html`<dialog ref=${ref} class=${`dialog ${className}`} aria-labelledby=${id}
+    closedby=${onClose ? "closerequest" : "none"} onCancel=${cancel} onClose=${closed}>
     <header class="row">
       <h2 id=${id}>${title}</h2>
       ${onClose && html`<button type="button" class="button quiet close" aria-label="Close" onClick=${onClose}>×</button>`}
@@ -25,7 +29,6 @@ function modal(dialog) {
   const before = document.activeElement;
   dialog.showModal();
   return () => {
-    dialog.close();
     if (before?.isConnected) before.focus();
   };
 }
