@@ -21,8 +21,11 @@ export function Standings() {
       <${ComputeNow} onComputed=${refresh} />
     </header>
     ${found && html`<${AsOf} standings=${found} />`}
-    ${(around || found?.total > 0) && html`<${Around} around=${around} onAround=${setAround}
-      error=${around && error?.status === 404 ? "They have no standing." : null} />`}
+    ${
+      (around || found?.total > 0) &&
+      html`<${Around} around=${around} onAround=${setAround}
+      error=${around && error?.status === 404 ? "They have no standing." : null} />`
+    }
     ${error && !(around && error.status === 404) && html`<${Failure} error=${error} again=${refresh} />`}
     ${!found && !error && html`<${Loading} text="Looking up the standings" />`}
     ${found && !found.items.length && html`<${Nobody} computed=${Boolean(found.snapshot)} />`}

@@ -75,11 +75,8 @@ export function Starting({ launch, draft }) {
       <p class="muted">${DOUBTS[body.delivery]} You can pause or cancel it while it runs.</p>
       <div class="row end">
         <button type="button" class="button" onClick=${launch.close}>Not yet</button>
-        ${
-          (draft.later || messagesOf(estimate) > 0) &&
-          html`<button type="button" class="button primary" aria-disabled=${launch.busy} onClick=${launch.start}>
-          ${draft.later ? "Schedule it" : "Start now"}</button>`
-        }
+        <button type="button" class="button primary" aria-disabled=${launch.busy} onClick=${launch.start}>
+          ${draft.later ? "Schedule it" : "Start now"}</button>
       </div>`
     }
   <//>`;
