@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { Audience } from "./audience.js";
 import { EMPTY, fieldOf, objections, request } from "./draft.js";
 import { CheckField, TextField } from "./field.js";
-import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 import { Preview, useDryRun } from "./preview.js";
 import { go } from "./router.js";
 import { Starting, useLaunch } from "./starting.js";
@@ -65,7 +65,7 @@ function useKnown() {
       here = false;
     };
   }, []);
-  return useMemo(() => known, [known]);
+  return known;
 }
 
 function attributesOf(recipients) {

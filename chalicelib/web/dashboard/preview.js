@@ -66,7 +66,7 @@ export function Preview({ dry, draft }) {
 function waiting({ error, state, look }) {
   if (error) return error.field ? "Mend what is marked, and it can be tried." : error.message;
   if (state === "asking" || look) return "Seeing who would get it …";
-  return "As soon as there is a text, you see here who would get it, what it costs and how it reads. Nothing is sent by looking.";
+  return "Once texts and conditions are filled in, you see here who would get it, what it costs and how it reads. Nothing is sent by looking.";
 }
 
 function heard({ recipients, dollars: cost }) {
