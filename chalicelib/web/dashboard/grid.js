@@ -77,7 +77,10 @@ function shown(length, { columns, first, last }, active) {
 function useSight(box, least, height, length) {
   const [sight, setSight] = useState(NOWHERE);
   const look = useRef(null);
-  look.current = () => setSight((before) => same(before, measure(box.current, least, height)));
+  look.current = () => {
+    // The observer may speak once more of a box that has just gone.
+    if (box.current) setSight((before) => same(before, measure(box.current, least, height)));
+  };
   useLayoutEffect(() => look.current(), [length]);
   useEffect(() => {
     let frame = 0;
