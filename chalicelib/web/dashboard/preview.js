@@ -83,10 +83,16 @@ function Estimate({ estimate, draft, old }) {
       html`<section class="hints">
       <h3>Characters that make text messages longer</h3>
       <p class="muted">With any of these, a part holds 70 characters instead of 160.</p>
-      <ul>${estimate.hints.map((hint) => html`<li key=${hint} dir="auto">${hint}</li>`)}</ul>
+      <ul>${estimate.hints.map((hint) => html`<li key=${hint}><${Hint} hint=${hint} /></li>`)}</ul>
     </section>`
     }
   </div>`;
+}
+
+/** A hint begins with the character that it is about, which may be of a script that runs the other way. */
+function Hint({ hint }) {
+  const [character] = hint;
+  return html`<bdi>${character}</bdi>${hint.slice(character.length)}`;
 }
 
 /** The first texts, as they would lie on a phone. */
