@@ -28,8 +28,10 @@ def main() -> None:
     from tests.pipeline import posted as pipeline
 
     account, count, now = sys.argv[1], int(sys.argv[2]), time.time()
-    found = pipeline.posted(count, peculiar=True)
-    pipeline.put(AccountStore(account), found, now)
+    found, store = pipeline.posted(count, peculiar=True), AccountStore(account)
+    for image, vector in zip(found.images, found.vectors, strict=True):
+        listed = {"list_pk": store.pk("image"), "list_sk": image}
+        store.put_many("image", pipeline.image_rows(image, vector, now, **listed))
     sys.stdout.write(json.dumps(found.items(now)))
 
 

@@ -26,6 +26,14 @@ def posts(owner, cloud):
     return posted(cloud, owner.api("GET", "/me").json()["account"])
 
 
+@pytest.fixture
+def form(owner):
+    """The page of a new model with nothing filled in yet."""
+    page = owner.open("#/models/new")
+    page.reload()  # the same address again would be the same page
+    return page
+
+
 def table(rows):
     """A CSV file as an input takes it."""
     out = io.StringIO()
@@ -36,7 +44,7 @@ def table(rows):
 
 
 def ended(owner, model):
-    return owner.api.until(f"/models/{model}", lambda seen: seen["state"] not in ("queued", "training"), seconds=90)
+    return owner.api.until(f"/models/{model}", lambda seen: seen["state"] not in ("queued", "training"), seconds=180)
 
 
 def begun(owner, name, items):
@@ -49,7 +57,6 @@ def begun(owner, name, items):
 def trained(owner, posts):
     """A model of the first 45 posts, as the API ended it, made by hand in a browser."""
     page = owner.open("#/models")
-    expect(page.get_by_role("heading", name="None yet")).to_be_visible()
     page.get_by_role("link", name="Train a model").click()
     page.get_by_label("Name", exact=True).fill(NAME)
     bad = [{"image": "somebody-elses", "engagement": 3}, {"image": posts[0]["image"], "engagement": -1}]
@@ -117,22 +124,20 @@ def test_too_few_posts_are_explained_with_how_many_it_takes(owner, posts):
         ("empty.csv", "", "The file is empty."),
     ],
 )
-def test_a_wrong_file_is_told_of_before_it_is_sent(owner, name, text, says):
-    page = owner.open("#/models/new")
-    page.get_by_label("Name", exact=True).fill("mine")
-    page.get_by_label("File of posts", exact=True).set_input_files(
+def test_a_wrong_file_is_told_of_before_it_is_sent(form, name, text, says):
+    form.get_by_label("Name", exact=True).fill("mine")
+    form.get_by_label("File of posts", exact=True).set_input_files(
         {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
     )
-    expect(page.get_by_text(says)).to_be_visible()
-    page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.get_by_label("File of posts", exact=True)).to_be_focused()
-    assert page.url.endswith("#/models/new")
+    expect(form.get_by_text(says)).to_be_visible()
+    form.get_by_role("button", name="Train", exact=True).click()
+    expect(form.get_by_label("File of posts", exact=True)).to_be_focused()
+    assert form.url.endswith("#/models/new")
 
 
-def test_a_file_above_the_limit_is_told_of_before_it_is_sent(owner):
-    page = owner.open("#/models/new")
-    page.get_by_label("File of posts", exact=True).evaluate(CHOOSE_LARGE)
-    expect(page.get_by_text("it may have at most 32 MB")).to_be_visible()
+def test_a_file_above_the_limit_is_told_of_before_it_is_sent(form):
+    form.get_by_label("File of posts", exact=True).evaluate(CHOOSE_LARGE)
+    expect(form.get_by_text("it may have at most 32 MB")).to_be_visible()
 
 
 CHOOSE_LARGE = """(input) => {
@@ -143,24 +148,22 @@ CHOOSE_LARGE = """(input) => {
 }"""
 
 
-def test_what_is_refused_stands_at_its_field(owner):
+def test_what_is_refused_stands_at_its_field(owner, form):
     owner.expect_trouble("status of 422")
-    page = owner.open("#/models/new")
-    page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.get_by_text("Give it a name.")).to_be_visible()
-    expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    page.get_by_label("Name", exact=True).fill("for ever")
-    page.get_by_label("Tracked clicks").check()
-    days = page.get_by_label("Clicks of the last")
+    form.get_by_role("button", name="Train", exact=True).click()
+    expect(form.get_by_text("Give it a name.")).to_be_visible()
+    expect(form.get_by_label("Name", exact=True)).to_be_focused()
+    form.get_by_label("Name", exact=True).fill("for ever")
+    form.get_by_label("Tracked clicks").check()
+    days = form.get_by_label("Clicks of the last")
     days.evaluate("(select) => select.add(new Option('ten years', '3650'))")
     days.select_option("3650")
-    page.get_by_role("button", name="Train", exact=True).click()
+    form.get_by_role("button", name="Train", exact=True).click()
     expect(days).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_lost_network_while_the_file_is_sent_is_only_a_pause(owner, posts):
+def test_a_lost_network_while_the_file_is_sent_is_only_a_pause(owner, form, posts):
     owner.expect_trouble("ERR_FAILED")
-    page = owner.open("#/models/new")
     lost = []
 
     def lose_first(route):
@@ -170,22 +173,22 @@ def test_a_lost_network_while_the_file_is_sent_is_only_a_pause(owner, posts):
         lost.append(route.request.url)
         return route.abort()
 
-    page.route("**/*", lose_first)
-    page.get_by_label("Name", exact=True).fill("through a tunnel")
-    page.get_by_label("File of posts", exact=True).set_input_files(table(posts[:3]))
-    page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_url(re.compile(r"#/models/\w{26}$"))
-    page.unroute_all()
+    form.route("**/*", lose_first)
+    form.get_by_label("Name", exact=True).fill("through a tunnel")
+    form.get_by_label("File of posts", exact=True).set_input_files(table(posts[:3]))
+    form.get_by_role("button", name="Train", exact=True).click()
+    form.wait_for_url(re.compile(r"#/models/\w{26}$"))
+    form.unroute_all()
     assert len(lost) == 1
 
 
-def test_a_template_has_the_accounts_pictures(owner, posts):
-    page = owner.open("#/models/new")
-    page.get_by_text("Which columns it takes").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download a template").click()
-    text = download.value.path().read_text()
-    assert text.startswith("image,engagement,impressions,posted_at,campaign,\r\n")
+def test_a_template_has_the_accounts_pictures(form, posts):
+    form.get_by_text("Which columns it takes").click()
+    with form.expect_download() as download:
+        form.get_by_role("button", name="Download a template").click()
+    lines = download.value.path().read_bytes().decode().split("\r\n")
+    assert lines[0] == "image,engagement,impressions,posted_at,campaign,"
+    assert {line.split(",")[0] for line in lines[1:-1]} == {post["image"] for post in posts}
 
 
 def test_a_model_is_deleted_once_that_is_confirmed(owner, posts):
@@ -197,3 +200,10 @@ def test_a_model_is_deleted_once_that_is_confirmed(owner, posts):
     expect(page.get_by_role("heading", name="Your own")).to_be_visible()
     expect(page.get_by_role("link", name="mistake")).to_have_count(0)
     assert owner.api("GET", f"/models/{model['id']}").status_code == 404
+
+
+def test_an_account_without_models_is_told_how_to_get_one(person, assert_accessible):
+    page = person.open("#/models")
+    expect(page.get_by_role("heading", name="None yet")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Picks the better of two photos in \d\d of 100 cases\.$"))).to_be_visible()
+    assert_accessible(page)
