@@ -27,7 +27,7 @@ function EdgePrint({ entry }) {
   const name = nameOf(entry);
   return html`<div class="edgeprint">
     <h2>
-      <span class="no">${entry.rank}<span class="visually-hidden">.</span></span>
+      <span class="no">${entry.rank}<span class="visually-hidden">. </span></span>
       <bdi class="name" dir="auto" title=${name}>${name}</bdi><span class="visually-hidden">, ${spoken(entry)}</span>
     </h2>
     <span class="half" aria-hidden="true">${entry.rank}A</span>

@@ -1,13 +1,14 @@
 // The contact sheet: a ranking's photos in the order of their predicted engagement.
 
 import { get, post } from "./api.js";
+import { Colophon } from "./colophon.js";
 import { Film } from "./film.js";
 import { ALL, Filter, passing } from "./filtering.js";
 import { Keys, useQuestionMark } from "./keys.js";
 import { Loupe } from "./loupe.js";
 import { marked, toggle } from "./marking.js";
 import { Meter } from "./meter.js";
-import { ago, count } from "./moments.js";
+import { count } from "./moments.js";
 import { Pair } from "./pair.js";
 import { html, useState } from "./preact.js";
 import { final, useRanking } from "./proofs.js";
@@ -46,7 +47,7 @@ function Proof({ ranking, error, again, renew, id, own }) {
     <header class="sheet-head">
       <div>
         <h1><bdi dir="auto">${name}</bdi></h1>
-        <${Colophon} ranking=${ranking} />
+        <${Colophon} ranking=${ranking} own=${own} />
       </div>
       ${own && html`<${Tools} ranking=${ranking} />`}
     </header>
@@ -54,15 +55,6 @@ function Proof({ ranking, error, again, renew, id, own }) {
     ${!final(ranking) && html`<${Bath} progress=${ranking.progress} />`}
     <${Table} ...${{ ranking, id, own, renew }} />
   </article>`;
-}
-
-function Colophon({ ranking: { progress, model, created_at: created, state } }) {
-  const ended = { pending: "being scored", complete: "all scored", partial: "some could not be ranked" }[
-    state
-  ];
-  return html`<p class="colophon">
-    ${count(progress.total)} photos, ${ended} · model <bdi>${model}</bdi> · ${ago(created)}
-  </p>`;
 }
 
 function Bath({ progress: { done, total } }) {
