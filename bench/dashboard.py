@@ -126,7 +126,7 @@ class Bench:
     def view_bytes(self, storage: Any) -> int:
         with self.page(storage) as page:
             answers: list[Response] = []
-            page.on("response", answers.append)
+            page.on("response", lambda answer: answers.append(answer))
             page.goto(self.url)
             page.locator("h1").wait_for()
             return sum(len(gzip.compress(answer.body())) for answer in answers if answer.ok)

@@ -18,6 +18,7 @@ TOGETHER = {
     "tests/localcloud/test_big_campaign.py": "a cloud of its own",
     "tests/http/": "the API",
     "tests/clients/": "the API",
+    "tests/browser/dashboard/": "the API",
     "tests/browser/test_track_end_to_end.py": "the API",
     "tests/localcloud/": "the sample app",
     "tests/deployed/": "an emulator for deployments",

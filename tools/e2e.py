@@ -24,7 +24,7 @@ from tools.destroy import destroy
 from tools.stages import ROOT, Stage, StageError, say
 
 NAME = "e2e"
-SUITES = ("tests/http", "tests/deployed")
+SUITES = ("tests/http", "tests/deployed", "tests/browser/dashboard")
 # What the package is made from: a newer one of these asks for a new package.
 SOURCES = ("app.py", "chalicelib/**/*", "infra/*", ".chalice/**/*.json", "requirements.txt", "tools/*.py")
 

@@ -25,8 +25,17 @@ def assert_legible(page: Page) -> None:
 
 
 def _assert_no_violation(page: Page, rules: dict[str, Any]) -> None:
+    page.evaluate(COME_TO_REST)
     found = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]}).response["violations"]
     assert not found, "\n".join(f"{each['id']}, {each['help']}: {_places(each)}" for each in found)
+
+
+# Even a transition of no length shows the color from before until the next frame.
+COME_TO_REST = """async () => {
+  await new Promise(requestAnimationFrame);
+  const ending = document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""
 
 
 def _places(violation: dict[str, Any]) -> str:
