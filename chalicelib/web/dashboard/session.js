@@ -21,11 +21,13 @@ export class Expired extends Error {
 const NOBODY = { state: "out", email: null, admin: false, account: null };
 let loading;
 const waiting = [];
+let shown = null; // whose things this page has held since it was loaded, signed out or not
 
 /** Says who was signed in when the page was last open; what that is worth is seen at the first token(). */
 export function begin() {
   const known = remembered();
   session.value = known ? { ...known, state: "in" } : NOBODY;
+  shown = session.value.account;
   addEventListener("storage", followOtherTabs);
 }
 
@@ -166,10 +168,10 @@ function unsupported(step) {
 }
 
 function enter(person) {
-  const before = session.value.account;
   keep(KEY, JSON.stringify(person));
   // What lies on the page belongs to someone else, then.
-  if (before && before !== person.account) return location.reload();
+  if (shown && shown !== person.account) return location.reload();
+  shown = person.account;
   session.value = { ...person, state: "in" };
   for (const one of waiting.splice(0)) one.resolve();
 }

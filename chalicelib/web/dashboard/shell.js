@@ -42,18 +42,20 @@ export function Shell() {
 function usable() {
   performance.mark("interactive");
   // After the first paint: neither the form nor the first page has to wait for it.
-  requestIdleCallback?.(() => amplify().catch(() => {}), { timeout: 300 });
+  const load = () => amplify().catch(() => {});
+  if (globalThis.requestIdleCallback) requestIdleCallback(load, { timeout: 300 });
+  else setTimeout(load, 100); // Safari
 }
 
 /** Instead of a form that could not work. A fresh start also helps where a newer version has taken this one's place. */
 function Unreachable() {
   title("Not reachable");
-  return html`<main class="empty">
+  return html`<main><section class="empty">
     <${Mark} size="88" />
     <h1>Proofsheet cannot be reached</h1>
     <p>Either the connection is down, or the service is. Nothing of yours is lost.</p>
     <button type="button" class="button primary" onClick=${() => location.reload()}>Try again</button>
-  </main>`;
+  </section></main>`;
 }
 
 function skip(event) {
