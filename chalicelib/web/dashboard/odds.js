@@ -7,6 +7,7 @@ const FARTHEST = 4; // spreads; beyond, a chance rounded to three digits says no
 export function chance(entries, upper, lower) {
   const steps = entries.slice(upper, lower).map(({ beats_next }) => beats_next);
   if (steps.includes(null)) return null;
+  if (steps.length === 1) return steps[0];
   return below(steps.reduce((distance, step) => distance + spreads(step), 0));
 }
 

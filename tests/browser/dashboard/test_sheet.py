@@ -38,7 +38,8 @@ class Laid:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        return self.ranking["entries"]
+        entries: list[dict[str, Any]] = self.ranking["entries"]
+        return entries
 
     @property
     def address(self) -> str:
@@ -114,7 +115,8 @@ def test_the_bar_is_as_long_as_the_interval_and_marked_where_the_score_is(sheet:
 
 
 def box(frame: Locator, part: str) -> dict[str, float]:
-    return frame.locator(part).evaluate("part => part.getBoundingClientRect().toJSON()")
+    found: dict[str, float] = frame.locator(part).evaluate("part => part.getBoundingClientRect().toJSON()")
+    return found
 
 
 def test_a_chance_near_even_is_called_equal_and_a_good_one_is_told_in_cases(sheet: Laid) -> None:
@@ -235,7 +237,7 @@ def test_two_marked_frames_are_compared_on_one_scale(sheet: Laid, assert_accessi
     assert bars[0] / bars[1] == pytest.approx(widths[0] / widths[1], rel=0.03)
     expect(page.locator(".verdict")).to_contain_text(sheet.entries[0]["name"])
     assert_accessible(page)
-    shot(page, "compare", dark=True, phone=True)
+    shot(page, "side-by-side", dark=True, phone=True)
 
 
 def test_both_pictures_are_magnified_at_the_same_place(sheet: Laid) -> None:
@@ -424,9 +426,9 @@ def test_everyone_can_use_the_sheet_in_light_and_dark(sheet: Laid, assert_access
     expect(page.locator(".palette i").first).to_be_visible()
     frames(page).nth(1).get_by_role("button", name=re.compile("^Mark")).click()
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         assert_accessible(page)
-    shot(page, "sheet", dark=True, phone=True)
+    shot(page, "contact-sheet", dark=True, phone=True)
 
 
 def test_the_sheet_fits_a_phone_and_paper(sheet: Laid) -> None:
