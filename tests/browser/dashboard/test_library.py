@@ -85,7 +85,7 @@ def test_five_thousand_photos_are_scrolled_through_with_few_in_the_document(libr
     assert drawn(page) < 200
     assert page.evaluate(UP_AGAIN) < 2000  # ms, with a good part of the machine for others
     assert drawn(page) < 200
-    shot(page, "library", dark=True, phone=True)
+    shot(page, "library-long", dark=True, phone=True)
 
 
 # To the end of what is there, again and again, as pages arrive.
