@@ -51,12 +51,14 @@ export function estimateOf(body, signal) {
   return post("/campaigns", { ...body, dry_run: true }, { key: null, signal });
 }
 
+const LOOKS = { asking: "Looking …", stale: "Outdated: look again" };
+
 export function Preview({ dry, draft }) {
   const { estimate, state, look } = dry;
   return html`<aside class="preview" aria-labelledby="preview-title" aria-busy=${state === "asking"}>
     <header class="row">
       <h2 id="preview-title">Dry run</h2>
-      <button type="button" class="button quiet" disabled=${!look} onClick=${look}>${state === "asking" ? "Looking …" : "Look again"}</button>
+      <button type="button" class="button quiet" disabled=${!look} onClick=${look}>${LOOKS[state] ?? "Look again"}</button>
     </header>
     ${estimate ? html`<${Estimate} estimate=${estimate} draft=${draft} old=${state === "stale"} />` : html`<p class="muted">${waiting(dry)}</p>`}
     <p class="visually-hidden" role="status">${state === "current" && estimate ? heard(estimate) : ""}</p>

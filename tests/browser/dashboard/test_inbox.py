@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.bad_images import sample
+
 NOBODY = {"channel": "sms", "template": {"sms": "Hi"}}
 NAME = '<b onclick="alert(1)">עונה</b>'
 
@@ -38,8 +40,8 @@ def test_campaigns_that_have_ended_are_told_and_lead_to_them(admin, told, assert
     assert admin.api.until("/inbox", lambda seen: seen["unread"] == 0)["unread"] == 0
 
 
-def test_a_ranking_that_is_complete_is_told_and_all_is_marked_as_read(person, jpeg):
-    images = [person.api.upload(jpeg) for _ in range(2)]
+def test_a_ranking_that_is_complete_is_told_and_all_is_marked_as_read(person):
+    images = [person.api.upload(sample("jpeg", 320, 240)) for _ in range(2)]
     for image in images:
         person.api.ready(image)
     ranking = person.api("POST", "/rankings", {"images": images, "name": "prints"}).json()["id"]

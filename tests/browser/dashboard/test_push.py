@@ -190,6 +190,7 @@ def test_an_audience_is_built_from_conditions(admin):
     recipients = preview.get_by_role("definition").first
     expect(recipients).to_have_text("2")
     page.get_by_role("button", name="Remove the condition").click()
+    preview.get_by_role("button", name=re.compile("look again", re.IGNORECASE)).click()
     expect(recipients).to_have_text("3")
 
 
@@ -273,7 +274,7 @@ def test_rules_are_written_and_standings_computed_by_them(admin, assert_accessib
     button(page, "Save").click()
     expect(page.get_by_text("10 × Purchase")).to_be_visible()
     button(page, "Compute now").click()
-    expect(page.get_by_text("Nobody has a standing yet")).to_be_visible()
+    expect(page.get_by_text("Nobody has a standing yet")).to_be_visible(timeout=SENDING)
 
 
 def test_a_standing_says_rank_level_badges_and_how_far_it_moved(boss, assert_accessible, shot):
