@@ -115,6 +115,7 @@ function options({ box, series, time, at, height, range, axis }) {
         ticks: { show: false },
         grid: { stroke: ink("--film-line"), width: 1 },
         values: (_, ticks) => ticks.map((tick) => series[0].format(tick)),
+        ...(series[0].bars ? { incrs: WHOLE } : {}),
       },
     ],
     series: [{}, ...series.flatMap((each) => lines(each, ink))],
@@ -123,7 +124,8 @@ function options({ box, series, time, at, height, range, axis }) {
   };
 }
 
-const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
+// Ticks of numbers that are counted: 1, 2, 5, 10 ... 5,000,000.
+const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
 
 const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });

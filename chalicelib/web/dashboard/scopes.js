@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { SelectField } from "./field.js";
-import { ago } from "./moments.js";
+import { moment } from "./moments.js";
 import { html, useEffect, useState } from "./preact.js";
 import { go, href } from "./router.js";
 import { Named } from "./states.js";
@@ -35,7 +35,7 @@ async function known() {
     ...collections.map((name) => [key("collection", name), `Collection ${name}`]),
     ...rankings.items.map((each) => [
       key("ranking", each.id),
-      `Ranking ${each.name ?? ago(each.created_at)}`,
+      `Ranking ${each.name ?? `of ${moment(each.created_at)}`}`,
     ]),
   ];
 }
