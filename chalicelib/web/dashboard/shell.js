@@ -2,6 +2,7 @@
 
 import { AccountMenu } from "./account.js";
 import { busy, get } from "./api.js";
+import { background } from "./background.js";
 import { Mark } from "./brand.js";
 import { unreachable } from "./config.js";
 import { Confirmations } from "./dialog.js";
@@ -24,6 +25,7 @@ const INBOX_MS = 60_000;
 
 export function Shell() {
   const { state } = session.value;
+  const Background = background.value;
   useEffect(usable, []);
   if (state === "out" && !isOpen(route.value.page)) {
     return html`<${unreachable.value ? Unreachable : SignIn} /><${Notices} />`;
@@ -33,6 +35,7 @@ export function Shell() {
     <${Header} />
     <${Connection} />
     <main id="content" tabindex="-1"><${Guarded} key=${route.value.page}><${Page} /><//></main>
+    ${Background && html`<${Background} />`}
     <${Notices} />
     <${Confirmations} />
     ${state === "expired" && html`<${SignInAgain} />`}

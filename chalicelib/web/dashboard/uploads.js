@@ -1,5 +1,6 @@
 // The tray: what was dropped, frame by frame, while they are sent and worked on.
 
+import { background } from "./background.js";
 import { confirm } from "./dialog.js";
 import { Grid } from "./grid.js";
 import { Meter } from "./meter.js";
@@ -172,8 +173,10 @@ function Buttons({ frame: { key, now } }) {
   </span>`;
 }
 
+background.value = UploadStrip;
+
 /** For other pages, while photographs are on their way. */
-export function UploadStrip() {
+function UploadStrip() {
   const elsewhere = route.value.page !== "rank" || route.value.parts.length > 0;
   if (!elsewhere || frames.value.length === 0) return null;
   return html`<aside class="upload-strip" aria-label="Uploads"><${Short} /></aside>`;
