@@ -45,7 +45,7 @@ const look = () => document.querySelector("h1") && performance.getEntriesByName(
   ? performance.mark("first-view") : requestAnimationFrame(look);
 requestAnimationFrame(look);
 """
-VIEW_MS = "performance.getEntriesByName('first-view')[0]?.startTime"
+VIEW_MS = "() => performance.getEntriesByName('first-view')[0]?.startTime"
 WATCH_DROP = """number => {
   const inWindow = (one) => {
     const { top, bottom } = one.getBoundingClientRect();
@@ -140,7 +140,7 @@ class Bench:
             page.get_by_role("button", name="Choose photographs").wait_for()
             page.evaluate(WATCH_DROP, len(files))
             page.set_input_files("input[name=photographs]", list(files))
-            return float(page.wait_for_function("window.dropMs").json_value())
+            return float(page.wait_for_function("() => window.dropMs").json_value())
 
     @contextmanager
     def page(self, storage: Any) -> Iterator[Page]:
