@@ -6,6 +6,7 @@ import { expire, token } from "./session.js";
 
 const TRIES = 5;
 const PATIENCE = 45_000; // ms; API Gateway itself gives up after 29 s
+const LONGEST = 60; // s: a refusal that holds for longer is told instead
 const PASSING = new Set([429, 502, 503, 504]);
 
 /** How many requests wait to be sent again because the API was busy. */
@@ -108,16 +109,16 @@ function worded(status, error) {
   return { code: "unknown", message };
 }
 
-function passes({ status }) {
-  return status === 0 || PASSING.has(status);
+function passes({ status, retryAfter }) {
+  return status === 0 || (PASSING.has(status) && (retryAfter ?? 0) <= LONGEST);
 }
 
 /** Until the network is back; then as long as was asked for, else 1, 2, 4, 8, 16 s, each a part of it by chance. */
 async function pause(attempt, { status, retryAfter }, ended) {
   if (status === 0 && !navigator.onLine) await event(window, "online", ended);
-  const most = Math.max(500 * 2 ** attempt, 0);
-  const seconds = (retryAfter ?? 0) * 1000 + most * (0.5 + Math.random() / 2);
-  await delay(Math.min(seconds, 60_000), ended);
+  const most = 500 * 2 ** attempt;
+  const milliseconds = (retryAfter ?? 0) * 1000 + most * (0.5 + Math.random() / 2);
+  await delay(milliseconds, ended);
 }
 
 async function quietly(waiting) {
