@@ -26,7 +26,7 @@ def token(member, ranked):
 @pytest.fixture
 def shared(cloud):
     """shared(token): the answer to somebody who has nothing but it."""
-    return lambda token: requests.post(f"{cloud.base_url}/shared", json={"token": token}, timeout=10)
+    return lambda token: requests.post(f"{cloud.base_url}/shared", json={"token": token}, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_whoever_has_the_link_sees_the_ranking_without_originals(member, ranked,
     ]
     assert (theirs["name"], theirs["state"]) == ("four", "complete")
     for entry in theirs["entries"]:
-        assert requests.get(entry["urls"]["preview"], timeout=10).headers["Content-Type"].startswith("image/")
+        assert requests.get(entry["urls"]["preview"], timeout=30).headers["Content-Type"].startswith("image/")
         assert (entry["urls"]["original"], entry["similar"]) == (None, [])
 
 
@@ -116,6 +116,6 @@ def test_a_key_of_the_caller_does_not_keep_what_a_link_showed(cloud, member, sco
     statuses = []
     for _ in range(2):
         headers = {"Idempotency-Key": "the same"}
-        statuses.append(requests.post(f"{cloud.base_url}/shared", json=body, headers=headers, timeout=10).status_code)
+        statuses.append(requests.post(f"{cloud.base_url}/shared", json=body, headers=headers, timeout=30).status_code)
         member("DELETE", f"/rankings/{ranking}")
     assert statuses == [200, 404]
