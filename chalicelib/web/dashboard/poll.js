@@ -29,14 +29,17 @@ function watching(latest, show) {
   let wait = QUICK;
   let before;
   let looking = 0;
+  let ended = false; // until someone asks again
 
   async function look() {
     clearTimeout(timer);
     const turn = ++looking;
+    ended = false;
     const seen = await outcome(latest.current.read, over.signal);
     if (over.signal.aborted || turn !== looking) return;
     show((last) => ({ value: seen.error ? last.value : seen.value, error: seen.error }));
-    if (seen.error ? refused(seen.error) : latest.current.ended(seen.value)) return finish();
+    ended = seen.error ? refused(seen.error) : latest.current.ended(seen.value);
+    if (ended) return;
     wait = changed(seen.value) ? QUICK : Math.min(wait * 1.5, SLOW);
     rest();
   }
@@ -54,17 +57,12 @@ function watching(latest, show) {
 
   function seenAgain() {
     if (document.hidden) clearTimeout(timer);
-    else look();
-  }
-
-  function finish() {
-    document.removeEventListener("visibilitychange", seenAgain);
+    else if (!ended) look();
   }
 
   function stop() {
     over.abort();
     clearTimeout(timer);
-    finish();
   }
 
   document.addEventListener("visibilitychange", seenAgain, { signal: over.signal });
