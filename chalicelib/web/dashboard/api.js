@@ -71,7 +71,7 @@ async function once(method, url, options) {
     if (step.again) expire();
     const answer = await send(method, url, options, step);
     if (answer instanceof ApiError) return answer;
-    if (answer.status !== 401 || options.anonymous || step.again) return read(answer);
+    if (answer.status !== 401 || options.anonymous || step.again) return read(answer, options.signal);
   }
 }
 
@@ -86,16 +86,20 @@ async function send(method, url, { body, key, anonymous, signal: ended }, { fres
     const signal = ended ? AbortSignal.any([ended, late]) : late;
     return await fetch(url, { method, headers, signal, body: body && JSON.stringify(body) });
   } catch (error) {
-    ended?.throwIfAborted();
     if (error.name === "Expired") throw error;
-    return new ApiError({ status: 0, code: "unreachable", message: UNREACHABLE });
+    return unreachable(ended);
   }
 }
 
-const UNREACHABLE = "Proofsheet cannot be reached. Check your connection and try again.";
+function unreachable(ended) {
+  ended?.throwIfAborted();
+  const message = "Proofsheet cannot be reached. Check your connection and try again.";
+  return new ApiError({ status: 0, code: "unreachable", message });
+}
 
-async function read(answer) {
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+/** An answer that breaks off in its midst is none. */
+async function read(answer, ended) {
+  if (answer.ok) return answer.status === 204 ? null : answer.json().catch(() => unreachable(ended));
   const { error } = await answer.json().catch(() => ({}));
   const retryAfter = Number(answer.headers.get("Retry-After")) || null;
   return new ApiError({ status: answer.status, retryAfter, ...worded(answer.status, error) });
@@ -109,7 +113,9 @@ function worded(status, error) {
   return { code: "unknown", message };
 }
 
-function passes({ status, retryAfter }) {
+function passes({ status, field, retryAfter }) {
+  // A try of ours whose answer was lost is still at work: soon there is its answer.
+  if (status === 409) return field === "Idempotency-Key";
   return status === 0 || (PASSING.has(status) && (retryAfter ?? 0) <= LONGEST);
 }
 

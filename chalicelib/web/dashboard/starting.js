@@ -12,7 +12,7 @@ import { estimateOf, Figures, messagesOf } from "./preview.js";
  */
 export function useLaunch(started) {
   const [launch, setLaunch] = useState({ body: null, estimate: null, error: null, busy: false });
-  const keys = useKeys();
+  const keyOf = useKeys();
   const working = useRef(false); // a second click comes before the first is drawn
   const once = async (work) => {
     if (working.current) return;
@@ -28,7 +28,7 @@ export function useLaunch(started) {
     }
   };
   const start = async () => {
-    const { id } = await sent(launch.body, keys);
+    const { id } = await post("/campaigns", launch.body, { key: keyOf(launch.body) });
     started(id);
     return { body: null, estimate: null };
   };
@@ -41,25 +41,16 @@ export function useLaunch(started) {
   };
 }
 
-async function sent(body, keys) {
-  const text = JSON.stringify(body);
-  try {
-    return await post("/campaigns", body, { key: keys.of(text) });
-  } catch (error) {
-    if (error.status >= 400 && error.status < 500) keys.drop(text);
-    throw error;
-  }
-}
-
-/** One Idempotency-Key for each thing that is to start: another text is another campaign, a second try is not. */
+/**
+ * One Idempotency-Key for each thing that is to start: another body is another campaign, a second try is not, whatever
+ * became of the first. The API keeps no refusal, so what was refused may be tried under the same key.
+ */
 function useKeys() {
   const kept = useRef(new Map());
-  return {
-    of: (text) => {
-      if (!kept.current.has(text)) kept.current.set(text, crypto.randomUUID());
-      return kept.current.get(text);
-    },
-    drop: (text) => kept.current.delete(text), // refused: the next try is a new one
+  return (body) => {
+    const text = JSON.stringify(body);
+    if (!kept.current.has(text)) kept.current.set(text, crypto.randomUUID());
+    return kept.current.get(text);
   };
 }
 
