@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { say } from "./notices.js";
 import { computed, effect, signal } from "./preact.js";
 import { go, route } from "./router.js";
-import { clear, numbers, uploads } from "./tray.js";
+import { numbers, takeOff, uploads } from "./tray.js";
 import { LEAST_RANKED, MOST_RANKED, rankable } from "./uploading.js";
 
 export const model = signal("general");
@@ -26,13 +26,14 @@ export async function rank(images, name) {
   return id;
 }
 
-/** Rank what is on the tray, and take it off. */
+/** Rank what is on the tray, and take it off; what is dropped meanwhile stays. */
 export async function rankTray() {
   asked.value = { state: "asking", error: null };
-  const names = new Set(uploads.value.map((upload) => upload.collection));
+  const ranked = uploads.value;
+  const names = new Set(ranked.map((upload) => upload.collection));
   try {
     const id = await rank(choice.value.images, names.size === 1 ? [...names][0] : null);
-    clear();
+    takeOff(new Set(ranked.map(({ key }) => key)));
     asked.value = { state: "open", error: null };
     arrive(id);
   } catch (error) {

@@ -43,6 +43,11 @@ export function retry(key) {
   happen(key, { is: "retry" });
 }
 
+/** Takes these off the tray and leaves them to the API, which has them. */
+export function takeOff(keys) {
+  frames.value = frames.value.filter(({ key }) => !keys.has(key));
+}
+
 export function clear() {
   frames.value = [];
   for (const sending of sendings.values()) sending.abort();
