@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { Copy } from "./copy.js";
 import { SelectField, TextField } from "./field.js";
-import { html, useEffect, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 
 const SIZES = [
   ["400", "400 wide"],
@@ -31,14 +31,19 @@ export function Delivering({ image }) {
   const [wish, setWish] = useState({ size: "800", width: "1200", height: "", fit: "inside", format: "auto" });
   const [made, setMade] = useState(null);
   const [error, setError] = useState(null);
+  const turn = useRef(0);
   const change = (name) => (value) => setWish({ ...wish, [name]: value });
   useEffect(() => {
+    turn.current += 1;
     setMade(null);
     setError(null);
   }, [image, wish]);
   const make = (event) => {
     event.preventDefault();
-    address(image, wish).then(setMade, setError);
+    // What comes too late is the address of another photo, or of another size.
+    const mine = turn.current;
+    const meant = (show) => (found) => turn.current === mine && show(found);
+    address(image, wish).then(meant(setMade), meant(setError));
   };
   return html`<form class="delivering stack" onSubmit=${make}>
     <div class="sizes">

@@ -17,6 +17,7 @@ function Choice({ ranking, onClose }) {
   const [models, setModels] = useState(null);
   const [chosen, setChosen] = useState(null);
   const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
   useEffect(() => {
     usable(ranking.model).then(setModels, setError);
   }, []);
@@ -25,6 +26,7 @@ function Choice({ ranking, onClose }) {
   if (models.length === 0) return html`<p>There is no other model that scores.</p>`;
   const again = (event) => {
     event.preventDefault();
+    setBusy(true);
     rank(ranking, chosen ?? models[0].id).then(leave, setError);
   };
   const leave = (id) => {
@@ -35,7 +37,7 @@ function Choice({ ranking, onClose }) {
     <p>The same photos on a new sheet; this one stays as it is.</p>
     <${SelectField} label="Model" options=${models.map(({ id, name }) => [id, name])} value=${chosen ?? models[0].id}
       onChange=${setChosen} />
-    <div class="row end"><button type="submit" class="button primary">Rank again</button></div>
+    <div class="row end"><button type="submit" class="button primary" disabled=${busy}>Rank again</button></div>
   </form>`;
 }
 

@@ -67,13 +67,16 @@ function AsOf({ standings }) {
 function ComputeNow({ onComputed }) {
   const [snapshot, setSnapshot] = useState(null);
   const [error, setError] = useState(null);
+  const [asking, setAsking] = useState(false);
   const compute = async () => {
     setError(null);
+    setAsking(true);
     try {
       setSnapshot((await post("/standings")).snapshot);
     } catch (refused) {
       setError(refused.message);
     }
+    setAsking(false);
   };
   const computed = () => {
     setSnapshot(null);
@@ -81,7 +84,7 @@ function ComputeNow({ onComputed }) {
     onComputed();
   };
   return html`<div class="compute">
-    <button type="button" class="button" disabled=${snapshot !== null} onClick=${compute}>${snapshot ? "Computing …" : "Compute now"}</button>
+    <button type="button" class="button" disabled=${asking || snapshot !== null} onClick=${compute}>${snapshot ? "Computing …" : "Compute now"}</button>
     ${error && html`<p class="error" role="alert">${error}</p>`}
     ${snapshot && html`<${Watching} snapshot=${snapshot} onComputed=${computed} />`}
   </div>`;
