@@ -16,7 +16,7 @@ import { Failure, Loading, title } from "./states.js";
 
 export default function Compare({ parts: [id, one, other] }) {
   const { ranking, error, again } = useRanking((signal) => get(`/rankings/${id}`, {}, { signal }), [id]);
-  title("Side by side");
+  if (ranking || error) title("Side by side");
   if (!ranking) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} />`;
   const pair = ranking.entries.filter(({ image, score }) => [one, other].includes(image) && score !== null);
   return html`<article class="compare">

@@ -22,7 +22,10 @@ export default function ModelPage({ id }) {
       while: [id],
     },
   );
-  useEffect(() => title(value?.name ?? "Model"), [value?.name]);
+  // Not before: the heading that gets the focus must be the one that stays.
+  useEffect(() => {
+    if (value || error) title(value?.name ?? "Model");
+  }, [value?.name, !error]);
   return html`
     <nav aria-label="Where you are"><a href=${href("models")}>All models</a></nav>
     ${

@@ -38,7 +38,7 @@ function Over() {
 
 function Proof({ ranking, error, again, renew, id, own }) {
   const name = ranking?.name ?? "Contact sheet";
-  title(name);
+  if (ranking || error) title(name); // not before there is a heading that can get the focus
   if (!ranking)
     return error
       ? html`<${Failure} error=${error} again=${again} />`
