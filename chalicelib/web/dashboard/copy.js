@@ -1,10 +1,9 @@
 // A button that copies a text.
 
 import { say } from "./notices.js";
+import { html, useRef, useState } from "./preact.js";
 
 const SHOWN_MS = 2000;
-
-import { html, useRef, useState } from "./preact.js";
 
 /** text: what is copied. Where the clipboard is refused, the text is shown, selected, for the person to copy. */
 export function Copy({ text, label = "Copy", className = "" }) {

@@ -94,7 +94,8 @@ function Header() {
 function Unread() {
   const unread = useSignal(0);
   useEffect(() => {
-    const look = () => document.hidden || read(unread);
+    // Behind the question for the password it would only queue up.
+    const look = () => document.hidden || session.peek().state !== "in" || read(unread);
     look();
     const timer = setInterval(look, INBOX_MS);
     return () => clearInterval(timer);

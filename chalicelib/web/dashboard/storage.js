@@ -5,19 +5,19 @@ const memory = new Map();
 /** The text kept under `key`, or null. */
 export function recall(key) {
   try {
-    return localStorage.getItem(key);
+    return memory.get(key) ?? localStorage.getItem(key);
   } catch {
-    return memory.get(key) ?? null;
+    return null;
   }
 }
 
 /** Keeps `text` under `key`; null forgets it. */
 export function keep(key, text) {
+  memory.delete(key);
   try {
     if (text === null) localStorage.removeItem(key);
     else localStorage.setItem(key, text);
   } catch {
-    if (text === null) memory.delete(key);
-    else memory.set(key, text);
+    if (text !== null) memory.set(key, text);
   }
 }
