@@ -1,6 +1,7 @@
 // A file of posts on its way to S3: looked at here first, so that a wrong one is told of before it is sent.
 
 import { post } from "./api.js";
+import { send as sendTo } from "./sending.js";
 
 export const MAX_BYTES = 32_000_000;
 const NEEDED = ["image", "engagement"];
@@ -72,37 +73,16 @@ export function megabytes(bytes) {
 }
 
 /** Send it; the data set's id. progress(share) is told what S3 has got. Waits for the network and tries again. */
-export async function send(file, format, progress) {
-  const slot = await post("/datasets", { name: file.name.slice(0, 200), format, size: file.size });
+export async function send(file, format, progress, signal) {
+  const body = { name: file.name.slice(0, 200), format, size: file.size };
+  const slot = await post("/datasets", body, { signal });
   for (let tries = 1; ; tries += 1) {
-    try {
-      await upload(slot.upload, file, progress);
-      return slot.id;
-    } catch (error) {
-      if (error.final || tries === TRIES) throw error;
-      await network(tries);
-    }
+    const { is, reason } = await sendTo(slot.upload, file, (bytes) => progress(bytes / file.size), signal);
+    if (is === "sent") return slot.id;
+    signal.throwIfAborted();
+    if (is !== "lost" || tries === TRIES) throw new Error(`The file was not sent. ${reason}`);
+    await network(tries);
   }
-}
-
-/** One presigned POST. Rejects with an Error whose `final` is true where trying again would not help. */
-function upload({ url, fields: given }, file, progress) {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(given)) form.append(name, value);
-  form.append("file", file);
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
-    request.onload = () => (request.status < 300 ? resolve() : reject(refused(request.status)));
-    request.onerror = () => reject(new Error("The file could not be sent: the network was lost."));
-    request.open("POST", url);
-    request.send(form);
-  });
-}
-
-function refused(status) {
-  const final = status < 500;
-  return Object.assign(new Error(`The store refused the file (${status}). Choose it again.`), { final });
 }
 
 async function network(tries) {

@@ -45,7 +45,11 @@ async function remove({ id, name }) {
 }
 
 /** More posts for a model that learns from posts; those from before stay. */
-function TrainAgain({ model, open, close, again }) {
+function TrainAgain({ open, ...rest }) {
+  return html`<${Dialog} title="Train again" open=${open} onClose=${rest.close}><${MorePosts} ...${rest} /><//>`;
+}
+
+function MorePosts({ model, close, again }) {
   const file = usePostsFile();
   const [error, setError] = useState(null);
   const submit = async (event) => {
@@ -61,14 +65,12 @@ function TrainAgain({ model, open, close, again }) {
       setError(failed);
     }
   };
-  return html`<${Dialog} title="Train again" open=${open} onClose=${close}>
-    <form class="stack" onSubmit=${submit} novalidate>
-      <p>Newer posts come to those that it has; a post of the same picture and moment corrects the old one. The new
-        version scores only if it is at least as good as this one on the newest posts.</p>
-      <${PostsFile} file=${file} />
-      ${error && html`<p class="error" role="alert" dir="auto">${error.message}</p>`}
-      <div class="row end"><button type="button" class="button" onClick=${close}>Cancel</button>
-        <button class="button primary" disabled=${file.sending}>Train</button></div>
-    </form>
-  <//>`;
+  return html`<form class="stack" onSubmit=${submit} novalidate>
+    <p>Newer posts come to those that it has; a post of the same picture and moment corrects the old one. The new
+      version scores only if it is at least as good as this one on the newest posts.</p>
+    <${PostsFile} file=${file} />
+    ${error && html`<p class="error" role="alert" dir="auto">${error.message}</p>`}
+    <div class="row end"><button type="button" class="button" onClick=${close}>Cancel</button>
+      <button class="button primary" disabled=${file.sending}>Train</button></div>
+  </form>`;
 }

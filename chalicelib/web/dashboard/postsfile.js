@@ -5,14 +5,22 @@ import { Field } from "./field.js";
 import { Meter } from "./meter.js";
 import { warn } from "./notices.js";
 import { downloadTemplate } from "./poststemplate.js";
-import { html, useRef, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 
-/** The state of a chosen file. send(): its data set's id, null where there is no good file; the same file goes once. */
+/**
+ * The state of a chosen file. send(): its data set's id, null where there is no good file; the same file goes once, and
+ * is given up when the form goes.
+ */
 export function usePostsFile() {
   const [chosen, setChosen] = useState(null);
   const [error, setError] = useState(null);
   const [share, setShare] = useState(null);
   const sent = useRef({});
+  const over = useRef(null);
+  useEffect(() => {
+    over.current = new AbortController();
+    return () => over.current.abort();
+  }, []);
   const choose = async (file) => {
     setChosen(null);
     setError(null);
@@ -27,14 +35,14 @@ export function usePostsFile() {
     if (sent.current.file === chosen.file) return sent.current.dataset;
     setShare(0);
     try {
-      const dataset = await send(chosen.file, chosen.format, setShare);
+      const dataset = await send(chosen.file, chosen.format, setShare, over.current.signal);
       sent.current = { file: chosen.file, dataset };
       return dataset;
     } finally {
       setShare(null);
     }
   };
-  return { chosen, error, share, sending: share !== null, choose, send: sendOnce, refuse: setError };
+  return { chosen, error, share, sending: share !== null, choose, send: sendOnce };
 }
 
 /** file: of usePostsFile. */

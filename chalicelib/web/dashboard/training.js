@@ -44,12 +44,15 @@ function Form() {
   const [busy, setBusy] = useState(false);
   const file = usePostsFile();
   const form = useRef(null);
+  const here = useRef(true);
+  useEffect(() => () => (here.current = false), []);
   const set = (change) => setWanted((before) => ({ ...before, ...change }));
   const submit = async (event) => {
     event.preventDefault();
     setError(null);
     setBusy(true);
-    await begin(wanted, file).then((model) => model && go("models", model.id), setError);
+    // Who has left meanwhile is not fetched back.
+    await begin(wanted, file).then((model) => model && here.current && go("models", model.id), setError);
     setBusy(false);
     requestAnimationFrame(() => form.current?.querySelector("[aria-invalid=true]")?.focus());
   };
