@@ -219,6 +219,20 @@ def test_a_photo_can_be_cancelled_and_the_rest_goes_on_while_one_is_elsewhere(by
     assert len(images()) == 2
 
 
+def test_photos_that_are_dropped_while_a_ranking_is_asked_for_stay_on_the_table(by_hand):
+    asked = []
+    by_hand.route(re.compile(r"/rankings$"), lambda route: asked.append(route), times=1)
+    choose(by_hand, jpeg("one.jpg"), jpeg("two.jpg", 320))
+    by_hand.get_by_role("button", name="Rank 2 photographs").click(timeout=A_WHILE)
+    expect(by_hand.get_by_text("Ranking …")).to_be_visible()
+    choose(by_hand, jpeg("three.jpg", 480))
+    asked.pop().continue_()
+    wait_for_ranking(by_hand)
+    by_hand.go_back()
+    expect(frame(by_hand, "three.jpg")).to_contain_text("Ready", timeout=A_WHILE)
+    expect(frame(by_hand, "one.jpg")).to_have_count(0)
+
+
 def test_leaving_while_photos_are_on_their_way_is_asked_about(seller, by_hand):
     held(by_hand)
     choose(by_hand, jpeg("one.jpg"))
