@@ -38,7 +38,7 @@ function Head({ narrowed }) {
         <button type="button" class="button quiet" onClick=${clearAll}>Clear the table</button>
       </div>
     </div>
-    <${Progress} />
+    ${total > refused && html`<${Progress} />`}
     ${done && html`<${Next} />`}
     <p class="visually-hidden" role="status"><${Spoken} /></p>
   </header>`;
@@ -178,7 +178,8 @@ background.value = UploadStrip;
 /** For other pages, while photographs are on their way. */
 function UploadStrip() {
   const elsewhere = route.value.page !== "rank" || route.value.parts.length > 0;
-  if (!elsewhere || frames.value.length === 0) return null;
+  const { total, refused } = numbers.value;
+  if (!elsewhere || total === refused) return null;
   return html`<aside class="upload-strip" aria-label="Uploads"><${Short} /></aside>`;
 }
 
@@ -193,5 +194,6 @@ function Short() {
       ? waiting
       : `Ready: ${count(ready)} of ${count(wanted)}`;
   const [value, most] = open > 0 ? [sentBytes, bytes] : [ready, wanted];
-  return html`<a href=${href("rank")}>${text}</a><${Meter} label="Uploads" value=${value} most=${most} />`;
+  return html`<a href=${href("rank")}>${text}</a>
+    ${!done && html`<${Meter} label="Uploads" value=${value} most=${most} />`}`;
 }
