@@ -195,5 +195,5 @@ def _known_answer(store: AccountStore, name: str, digest: str, now: int) -> byte
             condition="attribute_not_exists(#lease) OR #lease = :seen",
         )
     except ConditionFailed:
-        raise Conflict("The first request with this Idempotency-Key is still running.") from None
+        raise Conflict("The first request with this Idempotency-Key is still running.", field="Idempotency-Key") from None
     return None

@@ -84,6 +84,7 @@ function useDrops() {
       dropped(event.dataTransfer).then(take, unreadable);
     });
     on("paste", (event) => {
+      if (event.target.matches?.("input, textarea")) return; // cells of a table come with their picture
       const files = [...event.clipboardData.files];
       if (files.length > 0) take({ files, folder: null, others: 0 });
     });

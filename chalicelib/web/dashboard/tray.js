@@ -112,7 +112,8 @@ const given = ({ id, upload }) => ({
 function denied(error, index) {
   const named = /^files\[(\d+)\]/.exec(error.field ?? "")?.[1];
   if (named !== undefined) return Number(named) === index ? { is: "refuse", reason: error.reason } : null;
-  const passing = error.status === 0 || error.status === 429 || error.status >= 500;
+  const running = error.field === "Idempotency-Key"; // a lost try of ours
+  const passing = error.status === 0 || error.status === 429 || error.status >= 500 || running;
   if (!passing) return { is: "refuse", reason: error.message };
   return {
     is: "lost",

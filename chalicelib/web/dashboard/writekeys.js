@@ -64,8 +64,11 @@ async function revoked({ key, name }) {
 function NewKey({ first, made }) {
   const [wanted, setWanted] = useState({ name: "", origins: "" });
   const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
+    if (busy) return;
+    setBusy(true);
     const origins = wanted.origins.split(/[\s,]+/).filter(Boolean);
     const body = { name: wanted.name.trim() || "website", allowed_origins: origins };
     try {
@@ -75,6 +78,8 @@ function NewKey({ first, made }) {
       made(key);
     } catch (failed) {
       setError(failed);
+    } finally {
+      setBusy(false);
     }
   };
   const wrong = (field) => (error?.field?.startsWith(field) ? error.reason : null);
