@@ -184,7 +184,7 @@ def _known_answer(store: AccountStore, name: str, digest: str, now: int) -> byte
         if "answer" in kept:
             return zlib.decompress(kept["answer"])
         if kept["lease"] > now:
-            raise Conflict("The first request with this Idempotency-Key is still running.", field="Idempotency-Key")
+            raise still_running()
     lease = kept["lease"] if kept else 0
     try:
         store.update(
@@ -195,5 +195,9 @@ def _known_answer(store: AccountStore, name: str, digest: str, now: int) -> byte
             condition="attribute_not_exists(#lease) OR #lease = :seen",
         )
     except ConditionFailed:
-        raise Conflict("The first request with this Idempotency-Key is still running.", field="Idempotency-Key") from None
+        raise still_running() from None
     return None
+
+
+def still_running() -> Conflict:
+    return Conflict("The first request with this Idempotency-Key is still running.", field="Idempotency-Key")
