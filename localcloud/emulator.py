@@ -70,6 +70,7 @@ def serve(port: int, state: Path, *, deployed: bool = False) -> None:
     from ministack.app import app
 
     from localcloud import lambda_processes, rest_apis, shims
+    from localcloud.longpolls import LongPolls
     from localcloud.sagemaker import SageMaker
     from localcloud.website import Website
 
@@ -81,11 +82,12 @@ def serve(port: int, state: Path, *, deployed: bool = False) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.backlog = 512
     config.keep_alive_timeout = 75
-    # Long polls are still open when it is told to stop; whoever polls has been stopped before.
+    # Long polls may still be open when it is told to stop.
     config.graceful_timeout = 0.5
     config.loglevel = os.environ["LOG_LEVEL"]
     # hypercorn stops at SIGTERM and SIGINT, and tells ministack, which then writes its state.
-    asyncio.run(hypercorn(SageMaker(Website(app), None if deployed else state / "sagemaker.json"), config))
+    whole = SageMaker(Website(LongPolls(app)), None if deployed else state / "sagemaker.json")
+    asyncio.run(hypercorn(whole, config))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from localcloud.clients import REGION, client
 from localcloud.functions import Functions
 from localcloud.wiring import Source
 
-# A poll that is under way when the worker stops may still be handed a message: short polls make a short stop.
-POLL_SECONDS = 1
+# As long as SQS allows. An idle worker then costs next to nothing, and a poll ends with the process that waits for it.
+POLL_SECONDS = 20
 # Lambda waits one minute and two before it tries an asynchronous event again; nobody wants to watch that on a laptop.
 RETRY_SECONDS = 2
 # What one request to SQS takes at most, of messages to receive, delete or give back.
@@ -180,10 +180,14 @@ def succeeded(messages: list[Message], result: Any) -> list[Message]:
 
 
 def drain(pollers: list[Poller], threads: list[threading.Thread], patience: float) -> None:
-    """Let calls under way finish; after `patience` seconds give back what is left, for this process ends."""
+    """Let calls under way finish; after `patience` seconds give back what is left, for this process ends.
+
+    Who holds nothing waits for a message, and is not waited for.
+    """
     deadline = time.monotonic() + patience
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    for poller, thread in zip(pollers, threads, strict=True):
+        if poller.held:
+            thread.join(max(0.0, deadline - time.monotonic()))
     for poller in pollers:
         if poller.held:
             poller.release()

@@ -19,9 +19,13 @@ SHIPPED = "This model ships with Proofsheet and stays as it is."
 
 
 def create(store: AccountStore, request: contract.NewModel, now: float) -> contract.Model:
-    """Begin a model. Raises NotFound or Conflict for a data set without a file, TooManyRequests over a limit."""
+    """Begin a model.
+
+    Raises NotFound or Conflict for a data set without a file, Conflict for a backend that this stage has not,
+    TooManyRequests over a limit.
+    """
     if request.backend == "sagemaker" and not settings().sagemaker_image:
-        raise Unprocessable("This stage has no SageMaker; leave the backend out.", field="backend")
+        raise Conflict("This stage has no SageMaker; leave the backend out.", field="backend")
     source = _source(store, request.source)
     identifier = ids.new_id(now)
     item: Item = {

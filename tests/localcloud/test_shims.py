@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.request
 
 import pytest
@@ -29,6 +30,20 @@ def sign_up(observer, mark):
 def test_time_to_live_of_a_table_made_by_cloudformation(observer):
     answer = observer.client("dynamodb").describe_time_to_live(TableName="proofsheet-local-main")
     assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+
+
+def test_long_polls_end_with_their_client_and_the_next_gets_the_message(observer, mark):
+    sqs = observer.client("sqs")
+    queue = sqs.create_queue(QueueName=mark[-80:])["QueueUrl"]
+    body = json.dumps({"QueueUrl": queue, "WaitTimeSeconds": 10}).encode()
+    headers = {"X-Amz-Target": "AmazonSQS.ReceiveMessage", "Content-Type": "application/x-amz-json-1.0"}
+    poll = urllib.request.Request(observer.local.endpoint, data=body, headers=headers)  # noqa: S310 - our own emulator
+    with pytest.raises(TimeoutError):
+        urllib.request.urlopen(poll, timeout=0.5)  # noqa: S310
+    sqs.send_message(QueueUrl=queue, MessageBody=mark)
+    time.sleep(0.3)  # so that a poll that went on would have had it
+    answer = sqs.receive_message(QueueUrl=queue)
+    assert [message["Body"] for message in answer["Messages"]] == [mark]
 
 
 def test_post_confirmation_calls_the_app_when_a_user_confirms(observer, sign_up):

@@ -386,7 +386,7 @@ def test_shipped_models_are_seen_and_stay(world, store):
 
 
 def test_a_stage_without_sagemaker_says_so(world, store):
-    with pytest.raises(Unprocessable) as refused:
+    with pytest.raises(Conflict) as refused:  # the request is well formed: another stage would take it
         create(world, store, backend="sagemaker")
     assert refused.value.field == "backend"
 
