@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from typing import Any
+
+import boto3
 import pytest
 import requests
+
+from tests.posting import posted
+
+LOOKS_A_CALL = 5
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +46,49 @@ def test_two_posts_are_too_few_and_the_model_says_so(owner, images):
     assert "2 different images" in seen["reason"]
     [problem] = owner("GET", f"/models/{seen['id']}/problems").json()["items"]
     assert problem == {"row": 2, "image": "nobody", "reason": "There is no such image."}
+
+
+def test_a_model_at_sagemaker_scores_as_the_inline_one_of_the_same_posts(new_caller, cloud):
+    owner = new_caller()
+    account = owner("GET", "/me").json()["account"]
+    items = posted(cloud, account)
+    source = {"type": "posts", "items": items}
+    homes = {
+        home: owner("POST", "/models", {"name": home, "source": source, "backend": home}).json()["id"]
+        for home in ("inline", "sagemaker")
+    }
+    seen = [woken(owner, cloud, account, model) for model in homes.values()]
+    images = [item["image"] for item in items[::10]]
+    inline, served = (ranked(owner, images, model) for model in homes.values())
+    assert [(each["state"], each["backend"]) for each in seen] == [("ready", "inline"), ("ready", "sagemaker")]
+    assert len(inline) == len(images)
+    assert served == [pytest.approx(entry, abs=1e-6) for entry in inline]
+    assert owner("DELETE", f"/models/{homes['sagemaker']}").status_code == 204
+
+
+def woken(owner, cloud, account: str, model: str) -> dict[str, Any]:
+    """The end of a first training, whose trainer is called again and again: the sweeper does so once a minute."""
+    sqs = boto3.client("sqs", endpoint_url=cloud.env["AWS_ENDPOINT_URL"], region_name="us-east-1")
+    queue = sqs.get_queue_url(QueueName=f"proofsheet-{cloud.env['PROOFSHEET_STAGE']}-train")["QueueUrl"]
+    message = {"account": account, "model": model, "number": 1, "backend": "sagemaker"}
+    looks = itertools.count()
+
+    def is_over(seen: dict[str, Any]) -> bool:
+        step = (seen["progress"] or {}).get("step")
+        if step == "sagemaker" and next(looks) % LOOKS_A_CALL == 0:
+            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(message))
+        return seen["state"] not in ("queued", "training")
+
+    found = owner.until(f"/models/{model}", is_over, seconds=180)
+    sqs.close()
+    return found
+
+
+def ranked(owner, images: list[str], model: str) -> list[tuple[float, ...]]:
+    """Scores, intervals and odds of these images, the best first."""
+    ranking = owner("POST", "/rankings", {"images": images, "model": model}).json()["id"]
+    entries = owner.until(f"/rankings/{ranking}", lambda seen: seen["state"] == "complete")["entries"]
+    return [(entry["score"], *entry["interval"], entry["beats_next"] or 0.0) for entry in entries]
 
 
 def test_a_file_is_uploaded_and_read(owner, images):

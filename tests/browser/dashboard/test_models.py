@@ -9,7 +9,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard.posting import posted
+from tests.posting import posted
 
 A_WHILE = 90_000  # ms; a training, on a machine that does ten other things
 NAME = "<b>our</b> followers שלום"

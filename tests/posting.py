@@ -1,4 +1,4 @@
-"""An account that has posted, for tests at a browser: python -m tests.browser.dashboard.posting ACCOUNT COUNT
+"""An account that has posted, for tests of a running cloud: python -m tests.posting ACCOUNT COUNT
 
 Puts images into the table of a running cloud as the pipeline leaves them, and prints what became of their posts, which
 shows a taste that the general model does not share. A process of its own, since the tests' settings lead to no cloud.
@@ -18,7 +18,7 @@ COUNT = 60  # with so many posts, and this taste, a model passes the gate
 
 def posted(cloud: Any, account: str, count: int = COUNT) -> list[dict[str, Any]]:
     """Posts as a request has them, one a day, of images that are in the account from now on."""
-    command = [sys.executable, "-m", "tests.browser.dashboard.posting", account, str(count)]
+    command = [sys.executable, "-m", "tests.posting", account, str(count)]
     done = subprocess.run(command, env={**os.environ, **cloud.env}, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
