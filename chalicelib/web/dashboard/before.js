@@ -1,49 +1,19 @@
 // What was ranked before, and the collections that photographs are in.
 
-import { get } from "./api.js";
 import { ago, count, moment } from "./moments.js";
+import { Rest, usePaged } from "./paged.js";
 import { Photo } from "./photo.js";
-import { html, useEffect, useState } from "./preact.js";
+import { html } from "./preact.js";
 import { href } from "./router.js";
-import { Failure, Loading } from "./states.js";
 
 const A_PAGE = 12;
 const LOOKED_AT = 100;
 
-/** A list that grows page by page. -> { items, more: a function, or null at the end, loading, error }. */
-function usePages(path, limit) {
-  const [pages, setPages] = useState({ items: [], next: undefined, loading: true, error: null });
-  const read = async (cursor, signal) => {
-    setPages((before) => ({ ...before, loading: true, error: null }));
-    try {
-      const { items, next } = await get(path, { limit, cursor }, { signal });
-      setPages((before) => ({ items: [...before.items, ...items], next, loading: false, error: null }));
-    } catch (error) {
-      if (!signal?.aborted) setPages((before) => ({ ...before, loading: false, error }));
-    }
-  };
-  useEffect(() => {
-    const over = new AbortController();
-    read(undefined, over.signal);
-    return () => over.abort();
-  }, [path]);
-  return { ...pages, more: pages.next === null ? null : () => read(pages.next) };
-}
-
-/** What stands under a list: that it is being read, that it failed, or the way to more. */
-function Rest({ list, label }) {
-  if (list.loading) return html`<${Loading} />`;
-  if (list.error) return html`<${Failure} error=${list.error} again=${list.more} />`;
-  if (!list.more) return null;
-  return html`<button type="button" class="button quiet" onClick=${list.more}>${label}</button>`;
-}
-
 export function Rankings() {
-  const list = usePages("/rankings", A_PAGE);
-  const none = !list.loading && !list.error && list.items.length === 0;
+  const list = usePaged("/rankings", { limit: A_PAGE });
   return html`<section class="stack">
     <h2>Rankings so far</h2>
-    ${none && html`<p class="small-print">None yet. Your first lies here as soon as you have dropped two photographs.</p>`}
+    ${list.empty && html`<p class="small-print">None yet. Your first lies here as soon as you have dropped two photographs.</p>`}
     ${list.items.length > 0 && html`<ul class="rankings">${list.items.map((one) => html`<${Ranking} key=${one.id} ...${one} />`)}</ul>`}
     <${Rest} list=${list} label="Show older ones" />
   </section>`;
@@ -66,9 +36,9 @@ function byModel(model) {
 }
 
 export function Collections() {
-  const list = usePages("/images", LOOKED_AT);
+  const list = usePaged("/images", { limit: LOOKED_AT });
   const found = collections(list.items);
-  if (list.items.length === 0 && !list.loading && !list.error) return null;
+  if (list.empty) return null;
   return html`<section class="stack">
     <div class="row spread"><h2>Collections</h2><a href=${href("rank", { all: 1 })}>All photographs</a></div>
     <ul class="collections">${found.map((one) => html`<${Collection} key=${one.name} ...${one} />`)}</ul>

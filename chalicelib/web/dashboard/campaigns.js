@@ -3,10 +3,11 @@
 import { get } from "./api.js";
 import { Bar } from "./bar.js";
 import { count, moment } from "./moments.js";
+import { Rest, usePaged } from "./paged.js";
 import { usePolled } from "./poll.js";
-import { html, useEffect, useState } from "./preact.js";
+import { html } from "./preact.js";
 import { href } from "./router.js";
-import { Empty, Failure, Loading, title } from "./states.js";
+import { Empty, title } from "./states.js";
 import { CHANNELS, doing, done, ENDED } from "./tally.js";
 
 const A_PAGE = 10;
@@ -21,44 +22,19 @@ export function useCampaign(id) {
 
 export function Campaigns() {
   title("Campaigns");
-  const { pages, error, more, again } = usePages("/campaigns", { limit: A_PAGE });
-  const items = pages.flatMap((page) => page.items);
+  const list = usePaged("/campaigns", { limit: A_PAGE });
   return html`<header class="row push-head">
       <h1>Campaigns</h1>
       <a class="button primary" href=${href("push", "new")}>New campaign</a>
     </header>
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${!pages.length && !error && html`<${Loading} text="Looking for campaigns" />`}
-    ${pages.length > 0 && !items.length && html`<${Nothing} />`}
+    ${list.empty && html`<${Nothing} />`}
     ${
-      items.length > 0 &&
+      list.items.length > 0 &&
       html`<ol class="campaigns">
-      ${items.map((each) => html`<${Row} key=${each.id} summary=${each} />`)}
+      ${list.items.map((each) => html`<${Row} key=${each.id} summary=${each} />`)}
     </ol>`
     }
-    ${more && html`<button type="button" class="button" onClick=${more}>Show older ones</button>`}`;
-}
-
-/** The pages of a list so far. more: fetches the next one, null where there is none. */
-export function usePages(path, query = {}, deps = []) {
-  const [found, setFound] = useState({ pages: [], error: null });
-  const [turn, setTurn] = useState(0);
-  const load = async (pages, cursor, signal) => {
-    try {
-      const page = await get(path, { ...query, cursor }, { signal });
-      if (!signal?.aborted) setFound({ pages: [...pages, page], error: null });
-    } catch (error) {
-      if (!signal?.aborted) setFound({ pages, error });
-    }
-  };
-  useEffect(() => {
-    const over = new AbortController();
-    setFound({ pages: [], error: null });
-    load([], undefined, over.signal);
-    return () => over.abort();
-  }, [path, turn, ...deps]);
-  const next = found.pages.at(-1)?.next;
-  return { ...found, again: () => setTurn(turn + 1), more: next ? () => load(found.pages, next) : null };
+    <${Rest} list=${list} text="Looking for campaigns" label="Show older ones" />`;
 }
 
 function Row({ summary }) {

@@ -1,9 +1,8 @@
 // What became of a campaign's messages, one by one.
 
-import { usePages } from "./campaigns.js";
 import { count, moment } from "./moments.js";
+import { Rest, usePaged } from "./paged.js";
 import { html } from "./preact.js";
-import { Failure, Loading } from "./states.js";
 import { because, CHANNELS, ENDED, STATES } from "./tally.js";
 
 const A_PAGE = 50;
@@ -16,25 +15,18 @@ export function worthALook(progress) {
 
 /** They are read once; while the campaign runs there is a button to look again. */
 export function Messages({ campaign, state, onShow }) {
-  const { pages, error, more, again } = usePages(
-    `/campaigns/${campaign.id}/recipients`,
-    { state, limit: A_PAGE },
-    [ENDED.includes(campaign.state)],
-  );
-  const items = pages.flatMap((page) => page.items);
   const running = !ENDED.includes(campaign.state);
+  const list = usePaged(`/campaigns/${campaign.id}/recipients`, { state, limit: A_PAGE }, [running]);
   return html`<section class="messages" aria-labelledby="messages-title">
     <header class="row">
       <h2 id="messages-title">${heading(state, campaign.progress)}</h2>
-      ${running && html`<button type="button" class="button quiet" onClick=${again}>Look again</button>`}
+      ${running && html`<button type="button" class="button quiet" onClick=${list.again}>Look again</button>`}
       ${worthALook(campaign.progress) !== state && html`<button type="button" class="button quiet" onClick=${() => onShow(null)}>Close</button>`}
     </header>
     <p class="muted">${meaning(state)}</p>
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${!pages.length && !error && html`<${Loading} text="Reading the list" />`}
-    ${items.length > 0 && html`<${Table} items=${items} />`}
-    ${pages.length > 0 && !items.length && !more && html`<p>None of them is written down yet.</p>`}
-    ${more && html`<button type="button" class="button" onClick=${more}>Show more</button>`}
+    ${list.items.length > 0 && html`<${Table} items=${list.items} />`}
+    ${list.empty && html`<p>None of them is written down yet.</p>`}
+    <${Rest} list=${list} text="Reading the list" />
   </section>`;
 }
 

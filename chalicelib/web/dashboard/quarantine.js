@@ -2,10 +2,10 @@
 // may hold what was never meant to be sent.
 
 import { moment } from "./moments.js";
-import { usePaged } from "./paged.js";
+import { Rest, usePaged } from "./paged.js";
 import { html } from "./preact.js";
 import { session } from "./session.js";
-import { Empty, Failure, Loading } from "./states.js";
+import { Empty } from "./states.js";
 
 export function Quarantine() {
   return session.value.admin ? html`<${List} />` : html`<${NotForMembers} />`;
@@ -19,15 +19,13 @@ function NotForMembers() {
 }
 
 function List() {
-  const { items, next, error, loading, more, again } = usePaged("/events/quarantine", { limit: 50 }, []);
+  const list = usePaged("/events/quarantine", { limit: 50 });
   return html`<section class="stack" aria-label="Put aside">
     <div class="row"><p class="prose">Events that could not be counted, newest first. All others of their batches were.</p>
-      <button type="button" class="button" onClick=${again}>Look again</button></div>
-    ${items.length > 0 && html`<${Rows} items=${items} />`}
-    ${error && html`<${Failure} error=${error} again=${items.length ? more : again} />`}
-    ${loading && html`<${Loading} text="Loading what was put aside" />`}
-    ${!loading && !error && items.length === 0 && html`<${Empty} title="Nothing was put aside"><p>Every event that came could be read.</p><//>`}
-    ${next && !loading && html`<p><button type="button" class="button" onClick=${more}>Show more</button></p>`}
+      <button type="button" class="button" onClick=${list.again}>Look again</button></div>
+    ${list.items.length > 0 && html`<${Rows} items=${list.items} />`}
+    ${list.empty && html`<${Empty} title="Nothing was put aside"><p>Every event that came could be read.</p><//>`}
+    <${Rest} list=${list} text="Loading what was put aside" />
   </section>`;
 }
 

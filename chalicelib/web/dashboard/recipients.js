@@ -1,25 +1,24 @@
 // Who can be reached: looked up, listed, added one by one or from a file.
 
 import { get } from "./api.js";
-import { usePages } from "./campaigns.js";
 import { Importing } from "./importing.js";
+import { Rest, usePaged } from "./paged.js";
 import { html, useState } from "./preact.js";
 import { RecipientDialog } from "./recipient.js";
 import { RecipientForm } from "./recipientform.js";
-import { Empty, Failure, Loading, title } from "./states.js";
+import { Empty, title } from "./states.js";
 
 const A_PAGE = 50;
 const ID = /^[0-9A-Za-z_.@:+|=~-]{1,100}$/;
 
 export function Recipients() {
   title("Recipients");
-  const { pages, error, more, again } = usePages("/recipients", { limit: A_PAGE });
+  const list = usePaged("/recipients", { limit: A_PAGE });
   const [open, setOpen] = useState(null); // {view: a recipient} | {edit: a recipient or null} | {file: true}
-  const items = pages.flatMap((page) => page.items);
   const close = () => setOpen(null);
   const changed = () => {
     close();
-    again();
+    list.again();
   };
   return html`<header class="row push-head">
       <h1>Recipients</h1>
@@ -29,11 +28,9 @@ export function Recipients() {
       </span>
     </header>
     <${LookUp} onFound=${(view) => setOpen({ view })} />
-    ${error && html`<${Failure} error=${error} again=${again} />`}
-    ${!pages.length && !error && html`<${Loading} text="Looking for recipients" />`}
-    ${pages.length > 0 && !items.length && html`<${Nobody} />`}
-    ${items.length > 0 && html`<${Table} items=${items} onOpen=${(view) => setOpen({ view })} />`}
-    ${more && html`<button type="button" class="button" onClick=${more}>Show more</button>`}
+    ${list.empty && html`<${Nobody} />`}
+    ${list.items.length > 0 && html`<${Table} items=${list.items} onOpen=${(view) => setOpen({ view })} />`}
+    <${Rest} list=${list} text="Looking for recipients" />
     <${RecipientDialog} recipient=${open?.view ?? null} onClose=${close} onChanged=${changed} onEdit=${(edit) => setOpen({ edit })} />
     ${open && "edit" in open && html`<${RecipientForm} recipient=${open.edit} onClose=${close} onSaved=${changed} />`}
     ${open?.file && html`<${Importing} onClose=${changed} />`}`;

@@ -1,25 +1,18 @@
 // The posts that a training could not use, each with its row and the reason. They never harm the others.
 
 import { count } from "./moments.js";
-import { usePaged } from "./paged.js";
+import { Rest, usePaged } from "./paged.js";
 import { html } from "./preact.js";
-import { Failure, Loading, Named } from "./states.js";
+import { Named } from "./states.js";
 
 export function UnusablePosts({ model }) {
-  const path = `/models/${model.id}/problems`;
-  const { items, next, error, loading, more, again } = usePaged(path, { limit: 50 }, [
-    path,
-    model.problems,
-    model.version,
-  ]);
+  const list = usePaged(`/models/${model.id}/problems`, { limit: 50 }, [model.problems, model.version]);
   return html`
     <section class="stack" aria-labelledby="unusable">
       <h2 id="unusable">${count(model.problems)} ${model.problems === 1 ? "row" : "rows"} that could not be used</h2>
       <p class="hint">They did no harm to the others. In a file, rows are its lines, the header being line 1.</p>
-      ${items.length > 0 && html`<${Rows} items=${items} />`}
-      ${error && html`<${Failure} error=${error} again=${items.length ? more : again} />`}
-      ${loading && html`<${Loading} text="Loading the rows" />`}
-      ${next && !loading && html`<p><button type="button" class="button" onClick=${more}>Show more</button></p>`}
+      ${list.items.length > 0 && html`<${Rows} items=${list.items} />`}
+      <${Rest} list=${list} text="Loading the rows" />
     </section>`;
 }
 

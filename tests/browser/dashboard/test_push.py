@@ -242,6 +242,20 @@ def test_a_recipient_is_added_looked_up_and_deleted(boss, assert_accessible):
     expect(page.get_by_text("There is nobody with this id.")).to_be_visible()
 
 
+def test_a_list_whose_next_page_fails_goes_on_from_there(boss):
+    boss.expect_trouble("status of 400")
+    anna, bert = ({"id": name, "devices": [], "attributes": {}, "opt_out": []} for name in ("anna", "bert"))
+    boss.page.route("**/recipients?limit=50", lambda route: route.fulfill(json={"items": [anna], "next": "2"}))
+    boss.page.route("**/recipients?*cursor=2", lambda route: route.fulfill(json={"items": [bert], "next": None}))
+    boss.page.route("**/recipients?*cursor=2", lambda route: route.fulfill(status=400, json={}), times=1)
+    page = fresh(boss, "#/push/recipients")
+    button(page, "Show more").click()
+    button(page, "Try again").click()
+    for name in ("anna", "bert"):
+        expect(button(page, name)).to_be_visible()
+    page.unroute_all()
+
+
 def test_a_file_is_imported_and_its_bad_row_is_named(admin, assert_accessible):
     page = admin.open("#/push/recipients")
     button(page, "Import a CSV file").click()
