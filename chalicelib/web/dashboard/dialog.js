@@ -1,5 +1,6 @@
 // Dialogs: the browser's own, so that focus stays inside and Escape closes.
 
+import { dialogs, Notices } from "./notices.js";
 import { html, signal, useId, useLayoutEffect, useRef } from "./preact.js";
 
 /** Modal while `open`; the focus goes back to where it was. onClose undefined: it cannot be closed by the person. */
@@ -7,7 +8,7 @@ export function Dialog({ title, open, onClose, children, className = "" }) {
   const ref = useRef(null);
   const id = useId();
   // Before the effects of what is inside, which may move the focus on.
-  useLayoutEffect(() => (open ? modal(ref.current) : undefined), [open]);
+  useLayoutEffect(() => (open ? modal(ref.current, id) : undefined), [open]);
   if (!open) return null;
   const cancel = (event) => {
     event.preventDefault();
@@ -22,13 +23,16 @@ export function Dialog({ title, open, onClose, children, className = "" }) {
       ${onClose && html`<button type="button" class="button quiet close" aria-label="Close" onClick=${onClose}>×</button>`}
     </header>
     ${children}
+    <${Notices} dialog=${id} />
   </dialog>`;
 }
 
-function modal(dialog) {
+function modal(dialog, id) {
   const before = document.activeElement;
   dialog.showModal();
+  dialogs.value = [...dialogs.value, id];
   return () => {
+    dialogs.value = dialogs.value.filter((other) => other !== id);
     if (before?.isConnected) before.focus();
   };
 }

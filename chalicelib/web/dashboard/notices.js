@@ -4,6 +4,8 @@ import { html, signal } from "./preact.js";
 
 const SECONDS = { said: 8, warned: 20 };
 const shown = signal([]);
+/** Ids of the dialogs that are open, the topmost last: all beneath it is inert, and heard by nobody. */
+export const dialogs = signal([]);
 let count = 0;
 
 /** Something went as it should. */
@@ -27,9 +29,10 @@ function dismiss(id) {
   shown.value = shown.value.filter((notice) => notice.id !== id);
 }
 
-/** The corner where they appear; the shell has one. */
-export function Notices() {
-  const of = (kind) => shown.value.filter((notice) => notice.kind === kind);
+/** The corner where they appear: the shell has one, and each dialog, by its id, for as long as it is the topmost. */
+export function Notices({ dialog }) {
+  const here = dialogs.value.at(-1) === dialog;
+  const of = (kind) => (here ? shown.value.filter((notice) => notice.kind === kind) : []);
   return html`<div class="notices">
     <div role="status" aria-live="polite">${of("said").map(Notice)}</div>
     <div role="alert" aria-live="assertive">${of("warned").map(Notice)}</div>

@@ -308,6 +308,9 @@ def test_the_delivery_address_that_is_copied_answers_the_picture(
     page.get_by_label("Format").select_option("jpg")
     page.get_by_role("button", name="Make the address").click()
     page.get_by_role("button", name="Copy address").click()
+    notice = page.get_by_role("dialog").get_by_role("status").filter(has_text="Copied.")
+    notice.get_by_role("button", name="Dismiss").click()  # what lies beneath the dialog cannot be reached
+    expect(notice).to_have_count(0)
     answer = requests.get(page.evaluate("navigator.clipboard.readText()"), timeout=30)
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert within(answer.content, shape)
