@@ -55,9 +55,14 @@ export function title(text) {
   if (!arriving) return;
   arriving = false;
   requestAnimationFrame(() => {
-    const heading = document.querySelector("main h1") ?? document.querySelector("main");
-    heading?.setAttribute("tabindex", "-1");
-    heading?.focus({ preventScroll: true });
+    focusHeading();
     scrollTo(0, 0);
   });
+}
+
+/** For when what has the focus goes: without it, who uses the keyboard would begin at the top of the page again. */
+export function focusHeading() {
+  const heading = document.querySelector("main h1") ?? document.querySelector("main");
+  heading?.setAttribute("tabindex", "-1");
+  heading?.focus({ preventScroll: true });
 }

@@ -10,6 +10,7 @@ import { html, useComputed, useSignal } from "./preact.js";
 import { asked, atOnce, obstacle, rankTray } from "./ranking.js";
 import { Frame, height, LEAST } from "./roll.js";
 import { href, route } from "./router.js";
+import { focusHeading } from "./states.js";
 import { clear, frames, numbers, offline, remove, retry, uploads } from "./tray.js";
 import { LEAST_RANKED, MOST_RANKED, retriable, unsent } from "./uploading.js";
 
@@ -56,7 +57,9 @@ function Names() {
 async function clearAll() {
   const open = uploads.value.filter(unsent).length;
   const question = `${counted(open)} will not be sent.`;
-  if (open === 0 || (await confirm(question, "Clear the table"))) clear();
+  if (open > 0 && !(await confirm(question, "Clear the table"))) return;
+  focusHeading();
+  clear();
 }
 
 const counted = (number) => `${count(number)} ${number === 1 ? "photograph" : "photographs"}`;
@@ -163,14 +166,29 @@ function note(upload) {
 function Buttons({ frame: { key, now } }) {
   const { name, state } = now.value;
   const word = ["waiting", "sending", "interrupted"].includes(state) ? "Cancel" : "Remove";
+  const again = (event) => {
+    event.currentTarget.nextElementSibling.focus(); // this button goes
+    retry(key);
+  };
+  const off = (event) => {
+    focusNeighbor(event.currentTarget.closest(".cell"));
+    remove(key);
+  };
   return html`<span class="roll-buttons">
     ${
       retriable(now.value) &&
-      html`<button type="button" class="roll-button" onClick=${() => retry(key)}>
+      html`<button type="button" class="roll-button" onClick=${again}>
       Retry<span class="visually-hidden"> ${name}</span></button>`
     }
-    <button type="button" class="roll-button" aria-label=${`${word} ${name}`} onClick=${() => remove(key)}>×</button>
+    <button type="button" class="roll-button" aria-label=${`${word} ${name}`} onClick=${off}>×</button>
   </span>`;
+}
+
+/** Before a frame goes that has the focus: the next one gets it, or the one before. */
+function focusNeighbor(cell) {
+  const neighbor = cell.nextElementSibling ?? cell.previousElementSibling;
+  if (neighbor) neighbor.querySelector(".roll-button:last-child").focus();
+  else focusHeading();
 }
 
 background.value = UploadStrip;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,9 +146,7 @@ def test_a_hundred_photos_that_are_dropped_are_in_the_grid_at_once(seller, page)
     assert milliseconds < 5000  # it was 110 on a machine with 50 processes waiting
     expect(page.get_by_text("0 of 100").first).to_be_visible()
     assert page.locator(".roll .cell").count() < 100
-    page.get_by_role("button", name="Clear the table").click()
-    page.get_by_role("dialog").get_by_role("button", name="Clear the table").click()
-    expect(page.locator(".roll")).to_have_count(0)
+    clear(page)
 
 
 def test_uploads_that_lose_the_network_go_on_by_themselves_when_it_is_back(seller, page, images):
@@ -261,17 +260,102 @@ def test_names_are_text_in_whatever_direction_and_files_that_no_browser_shows_st
         by_hand.get_by_role("button", name=re.compile(f"^(Cancel|Remove) {re.escape(name)}$")).click()
 
 
-def test_a_folder_gives_its_name_to_the_collection_and_leaves_out_what_is_no_photo(seller, page, tmp_path):
-    page.get_by_label("Collection").fill("")
+def drop(page: Page, path: Path) -> None:
+    """A file or folder of this machine, let go over the drop place."""
+    place = page.locator(".drop").bounding_box()
+    at = {"x": place["x"] + 20, "y": place["y"] + 20}
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    hand = page.context.new_cdp_session(page)
+    for what in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": what, "data": data, **at})
+
+
+def choose_folder(page: Page, path: Path) -> None:
+    page.locator("input[name=folder]").set_input_files(path)
+
+
+@pytest.mark.parametrize("way", [choose_folder, drop])
+def test_a_folder_gives_its_name_to_the_collection_and_leaves_out_what_is_no_photo(by_hand, tmp_path, way):
+    held(by_hand)
+    by_hand.get_by_label("Collection").fill("")
     folder = tmp_path / "Summer shoot"
     (folder / "raw").mkdir(parents=True)
     for name in ("one.jpg", "raw/two.jpg", "raw/.hidden.jpg"):
         (folder / name).write_bytes(encoded(picture(), "jpeg"))
     (folder / "notes.txt").write_text("left out")
-    page.locator("input[name=folder]").set_input_files(folder)
-    expect(page.get_by_role("status").filter(has_text="no photographs: 1 file")).to_be_visible()
-    ranking = seller.api("GET", f"/rankings/{wait_for_ranking(page)}").json()
-    assert (ranking["name"], ranking["progress"]["total"]) == ("Summer shoot", 2)
+    way(by_hand, folder)
+    expect(by_hand.get_by_role("status").filter(has_text="no photographs: 1 file")).to_be_visible()
+    expect(by_hand.locator(".roll-print bdi")).to_have_text(["one.jpg", "two.jpg"])
+    expect(by_hand.get_by_role("heading", name="On the light table Summer shoot")).to_be_visible()
+    clear(by_hand)
+
+
+def clear(page: Page) -> None:
+    page.get_by_role("button", name="Clear the table").click()
+    page.get_by_role("dialog").get_by_role("button", name="Clear the table").click()
+    expect(page.locator(".roll")).to_have_count(0)
+
+
+def test_the_focus_stays_among_the_photos_when_one_is_removed(by_hand):
+    held(by_hand)
+    choose(by_hand, *(jpeg(f"{name}.jpg") for name in "abc"))
+    cancel = {name: by_hand.get_by_role("button", name=f"Cancel {name}.jpg") for name in "abc"}
+    cancel["b"].press("Enter")
+    expect(cancel["c"]).to_be_focused()
+    cancel["c"].press("Enter")
+    expect(cancel["a"]).to_be_focused()
+    cancel["a"].press("Enter")
+    expect(by_hand.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_a_refused_photo_is_sent_after_all_by_a_click(seller, by_hand):
+    seller.expect_trouble("status of 409")
+    answer_once(by_hand, "**/images", status=409, json={"error": {"code": "conflict", "message": "Not now."}})
+    choose(by_hand, jpeg("one.jpg"))
+    expect(frame(by_hand, "one.jpg")).to_contain_text("Not now.")
+    by_hand.get_by_role("button", name="Retry one.jpg").press("Enter")
+    expect(by_hand.get_by_role("button", name=re.compile("(Cancel|Remove) one.jpg"))).to_be_focused()
+    expect(frame(by_hand, "one.jpg")).to_contain_text("Ready", timeout=A_WHILE)
+
+
+# Files of one byte more than a ranking takes, the first of them the oldest.
+CHOOSE_MANY = """(input) => {
+  const chosen = new DataTransfer();
+  for (let n = 0; n <= 200; n += 1) {
+    chosen.items.add(new File(["GIF89a"], `photo${n}.gif`, { type: "image/gif", lastModified: 1000 * n }));
+  }
+  input.files = chosen.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+
+def test_of_more_photos_than_a_ranking_takes_the_newest_are_ranked(seller, by_hand):
+    """Two hundred and one are too many for this machine to score: here all are ready as soon as they are sent."""
+    ready, asked = [], []
+
+    def images(route: Route) -> None:
+        if "/images/" in route.request.url:  # of a few, each is asked for by itself
+            return route.fulfill(json={"id": route.request.url.rsplit("/", 1)[1], "state": "ready"})
+        if route.request.method == "GET":
+            return route.fulfill(json={"items": ready[::-1], "next": None})
+        ids = [Path(file["name"]).stem for file in route.request.post_data_json["files"]]
+        ready.extend({"id": image, "state": "ready"} for image in ids)
+        slot = {"url": f"{seller.base_url}/slot", "fields": {}}
+        return route.fulfill(status=201, json={"items": [{"id": image, "upload": slot} for image in ids]})
+
+    def rankings(route: Route) -> None:
+        asked.append(route.request.post_data_json["images"])
+        route.fulfill(status=409, json={"error": {"code": "conflict", "message": "Not now."}})
+
+    seller.expect_trouble("status of 409")
+    by_hand.route(re.compile(r"/images(\?|/|$)"), images)
+    by_hand.route("**/slot", lambda route: route.fulfill(status=204))
+    by_hand.route("**/rankings", rankings)
+    by_hand.locator("input[name=photographs]").evaluate(CHOOSE_MANY)
+    expect(by_hand.get_by_text("A ranking takes at most 200 photographs, and these are 201.")).to_be_visible()
+    by_hand.get_by_role("button", name="Rank the newest 200").click()
+    expect(by_hand.get_by_role("alert").filter(has_text="Not now.")).to_be_visible()
+    assert set(asked[0]) == {f"photo{number}" for number in range(1, 201)}
 
 
 def test_photos_are_chosen_by_the_keyboard_and_pasted(by_hand):
