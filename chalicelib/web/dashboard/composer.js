@@ -6,7 +6,7 @@ import { EMPTY, fieldOf, objections, request } from "./draft.js";
 import { CheckField, TextField } from "./field.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Preview, useDryRun } from "./preview.js";
-import { go } from "./router.js";
+import { go, useHere } from "./router.js";
 import { Starting, useLaunch } from "./starting.js";
 import { Failure, title } from "./states.js";
 import { Texts } from "./texts.js";
@@ -17,7 +17,8 @@ export function Composer() {
   const [asked, setAsked] = useState(false);
   const known = useKnown();
   const dry = useDryRun(draft);
-  const launch = useLaunch((id) => go("push", "campaigns", id));
+  const here = useHere();
+  const launch = useLaunch((id) => here.current && go("push", "campaigns", id));
   const form = useRef(null);
   const change = (part) => {
     setDraft((before) => ({ ...before, ...part }));

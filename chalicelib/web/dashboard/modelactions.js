@@ -6,12 +6,13 @@ import { say, warn } from "./notices.js";
 import { PostsFile, usePostsFile } from "./postsfile.js";
 import { html, useState } from "./preact.js";
 import { model as ranking } from "./ranking.js";
-import { go, href } from "./router.js";
+import { go, href, useHere } from "./router.js";
 import { isTracked, isTraining } from "./verdict.js";
 
 export function Actions({ model, again }) {
   const [asks, setAsks] = useState(false);
-  const act = (action) => action(model).then(again, (error) => warn(error.message));
+  const here = useHere();
+  const act = (action) => action(model, here).then(again, (error) => warn(error.message));
   const train = () => (isTracked(model) ? act(lookAgain) : setAsks(true));
   const waits = isTraining(model);
   return html`
@@ -36,12 +37,12 @@ async function rollBack({ id, name, version }) {
   say("The version before scores again.");
 }
 
-async function remove({ id, name }) {
+async function remove({ id, name }, here) {
   const question = `“${name}” goes with all its versions and scores. Rankings that were made with it stay. This cannot be undone.`;
   if (!(await confirm(question, "Delete"))) return;
   await del(`/models/${id}`);
   say("The model is deleted.");
-  go("models");
+  if (here.current) go("models");
 }
 
 /** More posts for a model that learns from posts; those from before stay. */

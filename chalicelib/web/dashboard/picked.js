@@ -6,10 +6,11 @@ import { ModelChoice } from "./modelchoice.js";
 import { count } from "./moments.js";
 import { warn } from "./notices.js";
 import { html, useState } from "./preact.js";
-import { rank } from "./ranking.js";
-import { go } from "./router.js";
+import { arrive, rank } from "./ranking.js";
+import { useHere } from "./router.js";
 import { all, none, without } from "./selection.js";
 import { deleteAll } from "./shelf.js";
+import { focusHeading } from "./states.js";
 import { LEAST_RANKED, MOST_RANKED } from "./uploading.js";
 
 const IDLE = { busy: false, done: null, error: null };
@@ -18,9 +19,14 @@ const photographs = (number) => `${count(number)} ${number === 1 ? "photograph" 
 /** items: all that are seen, newest first; select: takes the next selection. */
 export function Picked({ items, shelf, selection, select, collection }) {
   const [work, setWork] = useState(IDLE);
+  const here = useHere();
   const picked = items.filter(({ key }) => selection.keys.has(key));
   const number = picked.length;
-  const deleting = () => deletePicked(picked, { shelf, selection, select, setWork });
+  const deleting = () => deletePicked(picked, { shelf, selection, select, setWork, here });
+  const pickNone = () => {
+    focusHeading(); // for all of this goes
+    select(none(selection));
+  };
   return html`<section class="picked" aria-label="Picked photographs">
     <p role="status"><b>${count(number)}</b> picked</p>
     ${work.done !== null && html`<${Meter} label="Deleted" value=${work.done} most=${number} />`}
@@ -28,9 +34,9 @@ export function Picked({ items, shelf, selection, select, collection }) {
     <${Limits} ...${{ picked, selection, select }} />
     <${ModelChoice} />
     <button type="button" class="button primary" disabled=${work.busy || number < LEAST_RANKED || number > MOST_RANKED}
-      onClick=${() => rankPicked(picked, collection, setWork)}>Rank these</button>
+      onClick=${() => rankPicked(picked, { collection, setWork, here })}>Rank these</button>
     <button type="button" class="button danger" disabled=${work.busy} onClick=${deleting}>Delete</button>
-    <button type="button" class="button quiet" onClick=${() => select(none(selection))}>Pick none</button>
+    <button type="button" class="button quiet" onClick=${pickNone}>Pick none</button>
   </section>`;
 }
 
@@ -45,20 +51,20 @@ function Limits({ picked, selection, select }) {
     <button type="button" class="button" onClick=${keep}>Keep the newest ${MOST_RANKED}</button>`;
 }
 
-async function rankPicked(picked, collection, setWork) {
+async function rankPicked(picked, { collection, setWork, here }) {
   setWork({ ...IDLE, busy: true });
   try {
     const id = await rank(
       picked.map(({ key }) => key),
       collection,
     );
-    go("rankings", id);
+    arrive(id, here.current);
   } catch (error) {
     setWork({ ...IDLE, error });
   }
 }
 
-async function deletePicked(picked, { shelf, selection, select, setWork }) {
+async function deletePicked(picked, { shelf, selection, select, setWork, here }) {
   const number = picked.length;
   const question = `${photographs(number)} will be gone for good, with all scores and variants.`;
   if (!(await confirm(question, "Delete"))) return;
@@ -69,6 +75,7 @@ async function deletePicked(picked, { shelf, selection, select, setWork }) {
     progress,
   );
   setWork(IDLE);
+  if (here.current) focusHeading();
   shelf.drop(gone);
   select(without(selection, gone));
   if (error) warn(`${photographs(number - gone.size)} could not be deleted: ${error.message}`);

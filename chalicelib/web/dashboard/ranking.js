@@ -35,16 +35,16 @@ export async function rankTray() {
     const id = await rank(choice.value.images, names.size === 1 ? [...names][0] : null);
     takeOff(new Set(ranked.map(({ key }) => key)));
     asked.value = { state: "open", error: null };
-    arrive(id);
+    const { page, parts } = route.value;
+    arrive(id, page === "rank" && parts.length === 0);
   } catch (error) {
     asked.value = { state: "refused", error };
   }
 }
 
-/** Nobody is taken away from another page. */
-function arrive(id) {
-  const { page, parts } = route.value;
-  if (page === "rank" && parts.length === 0) go("rankings", id);
+/** To the new sheet. here: whether the person still is where they asked for it; nobody is taken away from another page. */
+export function arrive(id, here) {
+  if (here) go("rankings", id);
   else say("Your photographs are ranked. You find the ranking under Rank.");
 }
 

@@ -4,7 +4,8 @@ import { everything, post } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { SelectField } from "./field.js";
 import { html, useEffect, useState } from "./preact.js";
-import { go } from "./router.js";
+import { arrive } from "./ranking.js";
+import { useHere } from "./router.js";
 import { Failure, Loading } from "./states.js";
 
 export function Reranking({ open, ranking, onClose }) {
@@ -18,6 +19,7 @@ function Choice({ ranking, onClose }) {
   const [chosen, setChosen] = useState(null);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
+  const here = useHere();
   useEffect(() => {
     usable(ranking.model).then(setModels, setError);
   }, []);
@@ -30,8 +32,8 @@ function Choice({ ranking, onClose }) {
     rank(ranking, chosen ?? models[0].id).then(leave, setError);
   };
   const leave = (id) => {
-    onClose();
-    go("rankings", id);
+    if (here.current) onClose();
+    arrive(id, here.current);
   };
   return html`<form class="stack" onSubmit=${again}>
     <p>The same photos on a new sheet; this one stays as it is.</p>

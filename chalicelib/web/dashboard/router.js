@@ -1,6 +1,6 @@
 // Where one is: the part of the address after "#", for nothing of it reaches a server.
 
-import { signal } from "./preact.js";
+import { signal, useEffect, useRef } from "./preact.js";
 
 const FIRST = "rank";
 
@@ -21,6 +21,18 @@ export function href(...parts) {
 /** Goes there, as a click on a link does. */
 export function go(...parts) {
   location.hash = href(...parts);
+}
+
+/** {current}: true until this component is gone. Whoever has left meanwhile is not fetched back by a late answer. */
+export function useHere() {
+  const here = useRef(true);
+  useEffect(
+    () => () => {
+      here.current = false;
+    },
+    [],
+  );
+  return here;
 }
 
 function given(query) {

@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { SelectField, TextField } from "./field.js";
 import { PostsFile, usePostsFile } from "./postsfile.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
-import { go, href } from "./router.js";
+import { go, href, useHere } from "./router.js";
 import { title } from "./states.js";
 
 const DAYS = [
@@ -44,14 +44,12 @@ function Form() {
   const [busy, setBusy] = useState(false);
   const file = usePostsFile();
   const form = useRef(null);
-  const here = useRef(true);
-  useEffect(() => () => (here.current = false), []);
+  const here = useHere();
   const set = (change) => setWanted((before) => ({ ...before, ...change }));
   const submit = async (event) => {
     event.preventDefault();
     setError(null);
     setBusy(true);
-    // Who has left meanwhile is not fetched back.
     await begin(wanted, file).then((model) => model && here.current && go("models", model.id), setError);
     setBusy(false);
     requestAnimationFrame(() => form.current?.querySelector("[aria-invalid=true]")?.focus());

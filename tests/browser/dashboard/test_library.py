@@ -193,7 +193,23 @@ def test_picked_photos_are_ranked_and_deleted(seller, library):
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(options(page).filter(has_text="two.jpg")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     assert seller.api("GET", f"/images/{images[1]}").status_code == 404
+
+
+def test_a_ranking_that_comes_late_takes_nobody_away(library):
+    page = library([image(number) for number in range(2)])
+    asked: list[Route] = []
+    page.route("**/rankings", lambda route: asked.append(route))
+    for number in range(2):
+        option(page, number).click()
+    with page.expect_request("**/rankings"):
+        page.get_by_role("button", name="Rank these").click()
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_focused()
+    asked.pop().fulfill(status=202, json={"id": "late"})
+    expect(page.get_by_role("status").filter(has_text="Your photographs are ranked.")).to_be_visible()
+    assert page.url.endswith("#/models")
 
 
 def test_a_collection_without_photos_says_so(library):
