@@ -371,13 +371,31 @@ class TrainingProgress(Progress):
     step: str
 
 
+class LearnsFrom(Answer):
+    """Where a model's posts come from: `source` of the request that made it; of a tracked one, of its newest training.
+
+    dataset: of a "file". goal, days: of a "tracked" one.
+    """
+
+    type: Literal["posts", "file", "tracked"]
+    dataset: str | None = None
+    goal: Literal["click"] | None = None
+    days: int | None = None
+
+
 class Model(Answer):
     """state: of the newest training, if it is under way or there is none that succeeded; then `ready`.
 
     version: the one that scores; null until there is one. backend: where that version is.
     reason: why there is none, or why the newest training has not replaced it.
     problems: posts that the newest training could not use. n, report: of the version that scores, or else of the
-    newest training.
+    newest training. source: null for those that ship.
+
+    `cost` in the report, missing of versions that were trained before it was: US dollars, estimated from what was
+    measured, at list prices from memory of the region and month in `prices`, whatever region this is. training: of the
+    seconds of our function, of reading the posts' images, and of SageMaker's job. thousand_scores: of 1,000 images that
+    are described, at the home that the version was trained for; null of one that was not released. Without storage,
+    logs, and what else they may be billed with.
     """
 
     id: str
@@ -394,6 +412,7 @@ class Model(Answer):
     trained_at: str | None = None
     progress: TrainingProgress | None = None
     problems: int = 0
+    source: LearnsFrom | None = None
 
 
 class Models(Answer):

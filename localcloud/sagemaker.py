@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -336,7 +337,10 @@ class SageMaker:
 
 
 def _finish(job: Record, status: str, **more: Any) -> None:
-    job |= {"TrainingJobStatus": status, "SecondaryStatus": status, "TrainingEndTime": time.time(), **more}
+    now = time.time()
+    billed = math.ceil(now - job["CreationTime"])
+    job |= {"TrainingJobStatus": status, "SecondaryStatus": status, "TrainingEndTime": now, **more}
+    job["BillableTimeInSeconds"] = billed
 
 
 def _fail(endpoint: Record, reason: str) -> None:

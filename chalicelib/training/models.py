@@ -134,13 +134,14 @@ def view(store: AccountStore, model: str) -> contract.Model:
 
 
 def _view(item: Item) -> contract.Model:
+    source = retraining.source_of(item)
     return contract.Model(
         id=item["id"],
         name=item["name"],
         kind="customer",
         state=item["state"],
         n=item.get("n", 0),
-        trained_on=_trained_on(retraining.source_of(item)),
+        trained_on=_trained_on(source),
         report=msgspec.json.decode(item["report"]) if "report" in item else {},
         backend=item["home"] if "home" in item else item["backend"],
         version=item.get("live"),
@@ -149,6 +150,7 @@ def _view(item: Item) -> contract.Model:
         trained_at=item.get("trained_at"),
         progress=contract.TrainingProgress(item["done"], item["total"], item["step"]) if "step" in item else None,
         problems=item.get("problems", 0),
+        source=msgspec.convert(source, contract.LearnsFrom),
     )
 
 

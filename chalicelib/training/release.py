@@ -20,7 +20,7 @@ End = Literal["ready", "not_enough_signal", "not_better", "failed"]
 
 # When somebody else looks after what has not been told.
 TELL_SECONDS = 60
-ENDED = "REMOVE #training, #step, #done, #total"
+ENDED = "REMOVE #training, #step, #done, #total, #spent"
 # What a version that is taken back has of the old one.
 COPIED = ("n", "problems", "sha256", "report", "newest_at", "trained_at")
 

@@ -236,6 +236,12 @@ def _agrees(account: str, model: str, number: int) -> bool:
     return True
 
 
+def billed_seconds(model: str, number: int) -> float | None:
+    """How long AWS bills a training job that has ended; None where it does not say."""
+    job: dict[str, Any] = aws.sagemaker().describe_training_job(TrainingJobName=endpoint_name(model, number))
+    return job.get("BillableTimeInSeconds")
+
+
 # After
 
 

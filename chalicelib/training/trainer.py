@@ -44,12 +44,13 @@ NO_DIFFERENCE = "The images' rates differ no more than by chance."
 
 
 class Training(msgspec.Struct):
-    """A version in training, as its rows are now."""
+    """A version in training, as its rows are now. noted_at: until when this worker's time is in the model's row."""
 
     store: AccountStore
     item: Item
     version: Item
     clock: Clock
+    noted_at: float
     step: str = ""
     told_at: float = 0.0
 
@@ -72,11 +73,25 @@ class Training(msgspec.Struct):
         self.look_again(QUIET_SECONDS, state="training", step=step, done=int(done), total=int(total))
 
     def look_again(self, seconds: float, **values: Any) -> None:
-        """Tell the sweeper when to look, and the model's row what else is new."""
-        values["sweep_at"] = int(self.clock() + seconds)
+        """Tell the sweeper when to look, and the model's row what else is new.
+
+        That row adds up what time the training has had from all its workers, as `spent`, in milliseconds.
+        """
+        now = self.clock()
+        values["sweep_at"] = int(now + seconds)
         sets = ", ".join(f"#{name} = :{name}" for name in values)
-        values["number"] = self.number
-        self.store.update("model", self.model, f"SET {sets}", values, condition="#training = :number")
+        values |= {"number": self.number, "spent": self._unnoted(now)}
+        update = f"SET {sets} ADD #spent :spent"
+        self.item = self.store.update("model", self.model, update, values, condition="#training = :number")
+        self.noted_at = now
+
+    @property
+    def spent(self) -> int:
+        """Milliseconds that workers had for this training so far."""
+        return int(self.item.get("spent", 0)) + self._unnoted(self.clock())
+
+    def _unnoted(self, now: float) -> int:
+        return max(round((now - self.noted_at) * 1000), 0)
 
     def learned(self, **values: Any) -> None:
         """Note a step as done. ConditionFailed when another worker has done it, or the training has ended."""
@@ -130,7 +145,7 @@ def _train(store: AccountStore, item: Item, clock: Clock) -> None:
     version = versions.get(store, item["id"], item["training"])
     if version is None:
         raise ConditionFailed
-    training = Training(store, item, version, clock)
+    training = Training(store, item, version, clock, noted_at=clock())
     try:
         _go_on(training)
     except ConditionFailed:
@@ -159,8 +174,24 @@ def _go_on(training: Training) -> None:
 
 
 def _end(training: Training, state: release.End) -> None:
+    if "spent" not in training.version:
+        _priced(training)
     version = training.version
     release.end(training.store, training.item, version, state, version.get("reason"), training.clock())
+
+
+def _priced(training: Training) -> None:
+    """Put into the report what the training cost; what it says then is never changed."""
+    from chalicelib.training import cost, sagemaker
+
+    version, spent = training.version, training.spent
+    is_served = version["backend"] == "sagemaker" and "sha256" in version
+    job = sagemaker.billed_seconds(training.model, training.number) if is_served else 0
+    dollars = None if job is None else cost.training(spent / 1000, version["n"]) + cost.job(job)
+    score = version["score_us"] / 1e6 if "score_us" in version else None
+    found = cost.report(training=dollars, score=score, endpoint_mb=sagemaker.MEMORY_MB if is_served else 0)
+    report = msgspec.json.decode(version["report"], type=dict[str, Any])
+    training.learned(spent=spent, report=_json(report | {"cost": found}))
 
 
 # Gathering
@@ -198,6 +229,7 @@ def _gather(training: Training) -> bool:
 
 def _fit(training: Training) -> None:
     """Learn, judge, and keep the model if it shall score."""
+    from chalicelib.training import cost
     from chalicelib.training.dataset import DataSet
 
     stored = storage.read(training.key(storage.DATASET))
@@ -208,14 +240,16 @@ def _fit(training: Training) -> None:
     if reason:
         training.learned(report=_json({"n": len(data), "reason": reason}), reason=reason)
         return
-    outcome, sha256 = _outcome(training, data), None
+    outcome, sha256, score_us = _outcome(training, data), None, None
     if outcome.released and outcome.model is not None:
         sha256 = _kept(training, outcome, outcome.model)
+        score_us = round(cost.score_seconds(outcome.model, data.vectors, training.clock) * 1e6)
     reason = outcome.report.get("reason")
     training.learned(
         report=_json(outcome.report),
         reason=reason,
         sha256=sha256,
+        score_us=score_us,
         trained_at=timestamp(training.clock()),
         schema=schema.SCHEMA_VERSION,
     )

@@ -12,7 +12,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.scoring import endpoint, scorers
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
-from chalicelib.training import models, release, sagemaker, trainer, versions
+from chalicelib.training import cost, models, release, sagemaker, trainer, versions
 from tests.pipeline.posted import posted, put
 
 NOW = 1_750_000_000.0
@@ -65,7 +65,10 @@ def test_an_endpoint_serves_is_replaced_without_a_gap_and_goes_with_its_model(wo
     store = AccountStore("s000000000000001")
     model = create(world, store)
     assert finish(world, store, model) == {"sagemaker"}
-    assert (models.view(store, model).backend, endpoints(world, model)) == ("sagemaker", {1})
+    seen = models.view(store, model)
+    assert (seen.backend, endpoints(world, model)) == ("sagemaker", {1})
+    assert seen.report["cost"]["training"] > cost.job(1)
+    assert seen.report["cost"]["thousand_scores"] > cost.scores(0) + cost.asked(0, sagemaker.MEMORY_MB)
     served = value(store, model, 1)
     serving = []
     end = release.end
