@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { Actions } from "./modelactions.js";
 import { StateTag } from "./modelcard.js";
-import { ago, count, moment } from "./moments.js";
+import { ago, count, dollars, moment } from "./moments.js";
 import { NotEnoughSignal } from "./nosignal.js";
 import { usePolled } from "./poll.js";
 import { html, useEffect } from "./preact.js";
@@ -42,10 +42,12 @@ function Shown({ model, again }) {
       <p class="model-kind">${KINDS[model.kind]}</p>
       <h1><${Named}>${model.name}<//></h1>
       <div class="row"><${StateTag} model=${model} /><${Facts} model=${model} /></div>
+      ${model.source && html`<p class="hint">Learns from ${LEARNS[model.source.type](model.source)}.</p>`}
     </header>
     <div aria-live="polite">${isTraining(model) && html`<${TrainingProgress} model=${model} />`}</div>
     <${State} model=${model} />
     <${Report} model=${model} />
+    ${model.report.cost && html`<${Cost} cost=${model.report.cost} />`}
     ${model.problems > 0 && html`<${UnusablePosts} model=${model} />`}
     ${own && html`<${Actions} model=${model} again=${again} />`}`;
 }
@@ -60,6 +62,22 @@ function Facts({ model }) {
     ${facts.join(" · ")}
     ${model.trained_at && html` · <time datetime=${model.trained_at} title=${moment(model.trained_at)}>trained ${ago(model.trained_at)}</time>`}
   </p>`;
+}
+
+const LEARNS = {
+  posts: () => "posts that were sent to the API",
+  file: ({ dataset }) => html`the posts of a file, data set <span class="mono">${dataset}</span>`,
+  tracked: ({ days }) => `clicks on the pictures that were shown within ${count(days)} days`,
+};
+
+/** Estimates, of which any may be unknown. */
+function Cost({ cost }) {
+  const found = [
+    Number.isFinite(cost.training) && `training this version ${dollars(cost.training)}`,
+    Number.isFinite(cost.thousand_scores) && `1,000 scores ${dollars(cost.thousand_scores)}`,
+  ].filter(Boolean);
+  if (!found.length) return null;
+  return html`<p class="hint model-cost">What AWS takes, by our estimate: ${found.join(", ")}. List prices of ${cost.prices}.</p>`;
 }
 
 /** What became of the newest training, where that is not simply a model. */

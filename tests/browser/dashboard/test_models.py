@@ -55,7 +55,7 @@ def begun(owner, name, items):
 
 @pytest.fixture(scope="module")
 def trained(owner, posts):
-    """A model of the first 45 posts, as the API ended it, made by hand in a browser."""
+    """A model of the posts, as the API ended it, made by hand in a browser."""
     page = owner.open("#/models")
     page.get_by_role("link", name="Train a model").click()
     page.get_by_label("Name", exact=True).fill(NAME)
