@@ -77,6 +77,10 @@ def test_a_model_that_was_trained_from_a_file_says_how_good_it_is(owner, trained
         f"Picks the better of two of your posts in {times} of 100 cases."
     )
     expect(page.locator(".hundred-hit")).to_have_count(times)
+    expect(page.get_by_text("Learns from the posts of a file")).to_contain_text(trained["source"]["dataset"])
+    expect(page.locator(".model-cost")).to_contain_text(
+        re.compile(r"training this version \$0\.000\d+, 1,000 scores \$")
+    )
     expect(page.get_by_role("cell", name="There is no such image.")).to_be_visible()
     expect(page.get_by_role("cell", name="engagement is negative.")).to_be_visible()
     assert_accessible(page)
