@@ -61,7 +61,9 @@ def test_a_model_at_sagemaker_scores_as_the_inline_one_of_the_same_posts(new_cal
     images = [item["image"] for item in items[::10]]
     inline, served = (ranked(owner, images, model) for model in homes.values())
     assert [(each["state"], each["backend"]) for each in seen] == [("ready", "inline"), ("ready", "sagemaker")]
+    costs = [each["report"]["cost"]["thousand_scores"] for each in seen]
     assert len(inline) == len(images)
+    assert costs[0] < costs[1]
     assert served == [pytest.approx(entry, abs=1e-6) for entry in inline]
     assert owner("DELETE", f"/models/{homes['sagemaker']}").status_code == 204
 
