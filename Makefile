@@ -13,6 +13,8 @@ ARGS ?=
 export PROOFSHEET_DATA ?= ../shared/data
 # One BLAS thread: images are processed side by side, and more threads only get into each other's way.
 export OPENBLAS_NUM_THREADS ?= 1
+# A local cloud is many processes that begin with the same modules: none should have to compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -27,9 +29,10 @@ help: ## this list
 run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a demo ranking; Ctrl-C ends it
 	@exec $(PY) -m localcloud.run --demo
 
-test: .venv/ready ## the whole test suite, in two processes: make test [ARGS="-n 0 -k name"]
+# Three processes on two cores: browsers and queues make their tests wait.
+test: .venv/ready ## the whole test suite, in three processes: make test [ARGS="-n 0 -k name"]
 	-@$(PY) -m tools.browser_ready
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 3 $(ARGS)
 
 test-browser: .venv/ready ## the tests in a real browser alone
 	-@$(PY) -m tools.browser_ready

@@ -913,12 +913,24 @@ class CampaignSummary(Answer):
     ended_at: str | None
 
 
+class HeldUp(Answer):
+    """Why SNS took no message, in its words, and when last."""
+
+    reason: str
+    at: str
+
+
 class Campaign(CampaignSummary):
-    """dollars: set aside for text messages so far, before each chunk of at most 250 is sent."""
+    """dollars: set aside for text messages so far, before each chunk of at most 250 is sent.
+
+    held_up: null unless SNS has refused all messages within the last five minutes, and they are tried again: it is
+    throttled, or the credentials or the platform application need an operator.
+    """
 
     progress: CampaignProgress
     dollars: float
     max_dollars: float | None
+    held_up: HeldUp | None
 
 
 class Campaigns(Answer):

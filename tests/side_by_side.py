@@ -1,4 +1,4 @@
-"""How `make test` shares the tests among its processes (`pytest -n 2`): what shares something expensive stays together.
+"""How `make test` shares the tests among its processes (`pytest -n 3`): what shares something expensive stays together.
 
 A file's tests run in one process, in their order. So do those of a folder that start one cloud, one emulator or one
 template. Portions of random schedules share nothing, so they go wherever a process is free. What takes longest begins
@@ -16,10 +16,10 @@ from xdist.scheduler import LoadFileScheduling
 # By the beginnings of their paths, those that take longest first.
 TOGETHER = {
     "tests/localcloud/test_big_campaign.py": "a cloud of its own",
+    "tests/browser/dashboard/": "the dashboard",
+    "tests/browser/test_track_end_to_end.py": "the dashboard",
     "tests/http/": "the API",
     "tests/clients/": "the API",
-    "tests/browser/dashboard/": "the API",
-    "tests/browser/test_track_end_to_end.py": "the API",
     "tests/localcloud/": "the sample app",
     "tests/deployed/": "an emulator for deployments",
     "tests/package/": "the template",

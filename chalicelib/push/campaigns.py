@@ -294,7 +294,14 @@ def view(store: AccountStore, identifier: str, now: float) -> contract.Campaign:
         progress=_progress(progress.of(head, list(items.values()), now)),
         dollars=spend.dollars(reserved),
         max_dollars=spend.dollars(head["max_micros"]) if "max_micros" in head else None,
+        held_up=_held_up(head, items.get(progress.HELD_UP), now),
     )
+
+
+def _held_up(head: Item, noted: Item | None, now: float) -> contract.HeldUp | None:
+    if noted is None or head["state"] not in progress.ACTIVE or now - noted["at"] >= progress.HELD_UP_SECONDS:
+        return None
+    return contract.HeldUp(reason=noted["reason"], at=record.timestamp(noted["at"]))
 
 
 def _summary(head: Item) -> dict[str, Any]:

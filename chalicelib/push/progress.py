@@ -10,6 +10,10 @@ from chalicelib.store import AccountStore, Item
 FINAL = ("sent", "failed", "skipped", "unknown", "cancelled")
 OPEN_STATES = ("planned", "sending")
 ACTIVE = ("planning", "sending")
+# Sort key of what last kept a worker from sending, so that the query of the progress reads it as well.
+HELD_UP = "campaign$heldup"
+# How long that is worth telling: workers who are refused come back within half a minute and note it again.
+HELD_UP_SECONDS = 300
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -64,6 +68,11 @@ def of(head: Item, shards: list[Item], now: float) -> Progress:
         eta_seconds=round(whole.planned / rate) if rate and running else None,
         channels={channel: counts for channel, counts in channels.items() if counts.total},
     )
+
+
+def hold_up(store: AccountStore, campaign: str, reason: str, now: float) -> None:
+    """Note why a worker stopped before its end, since SNS took nothing."""
+    store.put("campaign", campaign, {"reason": reason, "at": int(now)}, sk=HELD_UP)
 
 
 def _counts(shards: list[Item], channel: str) -> Counts:

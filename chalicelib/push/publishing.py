@@ -72,7 +72,7 @@ def _record(turn: Turn, row: Row, outcome: gateway.Outcome) -> Move:
             return _try_again(turn, row, tries=row.tries + 1, reason=outcome.reason)
         return Move(row.recipient, "unknown", at, token=row.token, reason=outcome.reason)
     if outcome.why == "throttled":
-        _slow_down(turn, outcome.retry_after)
+        _slow_down(turn, outcome)
         return _try_again(turn, row, tries=row.tries, reason=outcome.reason)
     to = "failed" if outcome.why == "invalid" else "skipped"
     return Move(row.recipient, "unknown" if row.tries else to, at, token=row.token, reason=outcome.reason)
@@ -83,12 +83,12 @@ def _try_again(turn: Turn, row: Row, tries: int, reason: str) -> Move:
     return moved(row, "planned", int(turn.clock()), tries=tries, reason=reason)
 
 
-def _slow_down(turn: Turn, seconds: float) -> None:
+def _slow_down(turn: Turn, refused: gateway.Refused) -> None:
     turn.throttles += 1
-    seconds *= 2 ** (turn.throttles - 1)
+    seconds = refused.retry_after * 2 ** (turn.throttles - 1)
     # Nobody sleeps for long over rows that are claimed: meanwhile they may be paused, or their recipients opt out.
     if turn.throttles >= THROTTLES or seconds >= BREAK_SECONDS or turn.clock() + seconds >= turn.until:
-        turn.pause = max(BREAK_SECONDS, seconds)
+        turn.pause, turn.held_up = max(BREAK_SECONDS, seconds), refused.reason
     else:
         turn.sleep(seconds)
 

@@ -36,6 +36,7 @@ class Turn(msgspec.Struct):
     """One worker at one chunk.
 
     quiet_until: when the first quiet hours end. pause: after how many seconds to go on, once it stopped before the end.
+    held_up: why it stopped, if SNS takes nothing.
     recorded: rows by the state that it brought them to. again: rows to try once more. learned: of recipients, to keep.
     """
 
@@ -52,6 +53,7 @@ class Turn(msgspec.Struct):
     settled: float = 0.0
     quiet_until: float | None = None
     pause: float | None = None
+    held_up: str | None = None
     recorded: dict[str, int] = {}
     again: list[Row] = []
     learned: list[Callable[[], None]] = []

@@ -61,8 +61,8 @@ def reach(world: Any, mine: AccountStore, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def guarded_post(world: Any) -> Any:
-    """Stands for `lean.post`: tables are the emulator's, publishes are taken."""
-    table = dynamodb_post(world.emulator)
+    """Stands for `lean.post`: tables are the emulator's, publishes are taken; "refused" is once, by each channel."""
+    table, refused = dynamodb_post(world.emulator), {"TargetArn", "PhoneNumber"}
 
     def post(service: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         guard: Guard = world.guard
@@ -74,6 +74,9 @@ def guarded_post(world: Any) -> Any:
         fields = parse_qs(body.decode())
         [target] = fields.get("TargetArn") or fields["PhoneNumber"]
         guard.demand([Need("sns:Publish", endpoint(target))])
+        if "refused" in fields["Message"][0] and refused & fields.keys():
+            refused.difference_update(fields)
+            return 403, b"<Code>ExpiredToken</Code>"
         return 200, b"<MessageId>m</MessageId>"
 
     return post
@@ -197,6 +200,9 @@ def send(world: Any, mine: AccountStore) -> str:
     campaigns.resume(mine, "ann", leading, world.now, max_dollars=5)
     world.drain()
     assert campaigns.view(mine, leading, world.now).progress.sent == 1
+    refused = start(world, mine, channel="both", sms="refused", push="refused")
+    world.drain()
+    assert campaigns.view(mine, refused, world.now).state == "completed"
     dear = start(world, mine, sms="dear", max_dollars=0.001)
     world.drain()
     assert campaigns.view(mine, dear, world.now).reason == "max_dollars"

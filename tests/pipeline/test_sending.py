@@ -289,6 +289,15 @@ def test_credentials_that_are_refused_leave_the_chunk_for_later_at_once(sender):
     assert received(phone(1), phone(2)) == [1, 1]
 
 
+def test_a_campaign_says_what_holds_it_up_until_that_is_some_minutes_ago(sender):
+    sender.plan(person(1))
+    sender.faults = [(400, b"<Error><Code>PlatformApplicationDisabled</Code><Message>It is off</Message></Error>")]
+    sender.take()
+    held_up, later = (campaigns.view(sender.store, "campaign", sender.now + after).held_up for after in (299, 300))
+    assert (held_up.reason, held_up.at) == ("PlatformApplicationDisabled: It is off", "2026-11-22T12:00:00.000Z")
+    assert later is None
+
+
 def test_an_invalid_message_fails_with_the_reason(sender):
     sender.faults = [INVALID]
     chunk = sender.plan(person(1))

@@ -5,7 +5,7 @@ import { Bar, Legend } from "./bar.js";
 import { StateTag, useCampaign, when } from "./campaigns.js";
 import { ResumeForm, Stopping } from "./halting.js";
 import { Messages, worthALook } from "./messages.js";
-import { count, dollars } from "./moments.js";
+import { ago, count, dollars } from "./moments.js";
 import { warn } from "./notices.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Failure, Loading, title } from "./states.js";
@@ -55,12 +55,15 @@ function sentence({ progress, state }, percent) {
 }
 
 function meanwhile(campaign) {
-  const { state, progress, reason } = campaign;
+  const { state, progress, reason, held_up: heldUp } = campaign;
   if (ENDED.includes(state) && progress.planned) return "The last messages in hand are being written down.";
   if (state === "completed") return "Every message has come to its end.";
   if (state === "cancelled") return "It was cancelled. What had not been sent is not sent any more.";
   if (state === "paused")
     return reason ? PAUSED[reason] : "It is paused. Nothing is sent until you resume it.";
+  if (heldUp)
+    return html`SNS took no messages ${ago(heldUp.at)}, and is asked again every half minute. It said:
+      <q dir="auto">${heldUp.reason}</q>. If that stays, whoever runs this stage has to mend it.`;
   if (doing(campaign) === "Scheduled") return "It waits for its time. You may close this page.";
   if (progress.eta_seconds !== null) return `${remaining(progress)}. You may close this page, it goes on.`;
   return progress.total_is_final && !progress.rate_per_second
