@@ -7,13 +7,16 @@ import time
 import msgspec
 import pytest
 
-from chalicelib import contract
+from chalicelib import aws, contract
 from chalicelib.errors import Unavailable
 from chalicelib.scoring import endpoint, scorers
 from chalicelib.settings import settings
 from chalicelib.store import AccountStore
 from chalicelib.training import cost, models, release, sagemaker, trainer, versions
+from tests.pipeline.guard import Grant, Need, allows, arn
 from tests.pipeline.posted import posted, put
+from tools import sam_template
+from tools.stages import ROOT
 
 NOW = 1_750_000_000.0
 POSTS = posted(42)
@@ -129,3 +132,87 @@ def test_an_endpoint_that_cannot_go_yet_goes_later(world, monkeypatch):
         world.sweep(trainer.AGAIN_SECONDS + 60)
     assert asked == [(store.account, model, 1)] * 2
     assert models.view(store, model).state == "failed"
+
+
+# Least privilege: no emulator enforces IAM
+
+NAMED = {
+    "TrainingJobName": "training-job",
+    "ModelName": "model",
+    "EndpointConfigName": "endpoint-config",
+    "EndpointName": "endpoint",
+}
+
+
+class Asked:
+    """SageMaker's clients, which note what each request needs. role: who asks now."""
+
+    def __init__(self, world):
+        self.world, self.role, self.needs = world, "TrainRole", []
+
+    def client(self, service):
+        client = self.world.client(service)
+        return Noting(self, client) if service.startswith("sagemaker") else client
+
+    def note(self, method, request):
+        action = "sagemaker:" + "".join(word.capitalize() for word in method.split("_"))
+        found = [Need(action, own_arn(f"{NAMED[field]}/{name}")) for field, name in request.items() if field in NAMED]
+        passed = {request.get("RoleArn"), request.get("ExecutionRoleArn")} - {None}
+        self.needs += [(self.role, need) for need in (*found, *(Need("iam:PassRole", role) for role in passed))]
+
+
+class Noting:
+    def __init__(self, asked, client):
+        self.asked, self.client = asked, client
+
+    def __getattr__(self, method):
+        def call(**request):
+            self.asked.note(method, request)
+            return getattr(self.client, method)(**request)
+
+        return call
+
+
+def own_arn(named):
+    return f"arn:aws:sagemaker:us-east-1:000000000000:{named}"
+
+
+def granted():
+    """Each role with what the stage's own policies for SageMaker let it do."""
+    resources = sam_template.read_yaml(ROOT / "infra" / "functions.yaml")["Resources"].values()
+    policies = [each["Properties"] for each in resources if at_home(each)]
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for action in listed(statement["Action"]):
+                for resource in listed(statement["Resource"]):
+                    target = arn(resource) if "Fn::Sub" in resource else settings().sagemaker_role
+                    yield from ((role["Ref"], Grant(action, target)) for role in policy["Roles"])
+
+
+def at_home(resource):
+    return (resource.get("Type"), resource.get("Condition")) == ("AWS::IAM::Policy", "HasSageMaker")
+
+
+def listed(found):
+    return found if isinstance(found, list) else [found]
+
+
+def test_the_roles_may_do_what_a_model_at_sagemaker_takes_and_no_more(world, monkeypatch):
+    asked, store = Asked(world), AccountStore("s000000000000005")
+    monkeypatch.setattr(aws, "client", asked.client)
+    model = create(world, store)
+    finish(world, store, model)
+    for asked.role in ("ScoreRole", "ApiHandlerRole", "TrainRole"):
+        value(store, model, 1)
+    asked.role = "ApiHandlerRole"
+    models.delete(store, model, world.now)
+    asked.role = "TrainRole"
+    unfinished = create(world, AccountStore("s000000000000006"))
+    asked.role = "ApiHandlerRole"
+    models.delete(AccountStore("s000000000000006"), unfinished, world.now)
+    grants = set(granted())
+    denied = [
+        each for each in asked.needs if not any(each[0] == role and allows(grant, each[1]) for role, grant in grants)
+    ]
+    assert denied == []
+    assert {need.action for _, need in asked.needs} == {grant.action for _, grant in grants}
