@@ -2,9 +2,10 @@
 
 import { config } from "./config.js";
 import { signal } from "./preact.js";
-import { keep, recall } from "./storage.js";
+import { forget, keep, recall } from "./storage.js";
 
 const KEY = "proofsheet.session"; // who, never a token: those are Amplify's to keep
+const AMPLIFYS = "CognitoIdentityServiceProvider.";
 
 /**
  * {state: "unknown" | "in" | "out" | "expired", email, admin, account}.
@@ -144,7 +145,8 @@ export async function reset(email, code, password) {
 /** Ends all of this user's sessions, here at once and elsewhere when their tokens end. */
 export async function signOut() {
   const auth = await amplify().catch(() => null);
-  await auth?.signOut({ global: true });
+  await auth?.signOut({ global: true }).catch(() => {});
+  forget(AMPLIFYS); // without a network it may not be there to do so
   leave();
 }
 

@@ -11,6 +11,15 @@ export function recall(key) {
   }
 }
 
+/** Forgets all whose keys begin so, whoever has kept it. */
+export function forget(beginning) {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(beginning)) localStorage.removeItem(key);
+  } catch {
+    // Where nothing may be kept there is nothing.
+  }
+}
+
 /** Keeps `text` under `key`; null forgets it. */
 export function keep(key, text) {
   memory.delete(key);

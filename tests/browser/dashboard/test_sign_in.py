@@ -123,6 +123,16 @@ def test_signing_out_empties_the_storage_and_every_other_tab(person):
     assert "eyJ" not in str(person.context.storage_state())
 
 
+def test_signing_out_works_where_amplify_cannot_be_fetched(person):
+    person.expect_trouble("amplify.js")
+    person.page.route("**/amplify.js", lambda route: route.abort())
+    page = person.open("#/models/new")
+    page.locator("summary").filter(has_text=person.email).click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(heading(page, "Sign in")).to_be_visible()
+    assert "eyJ" not in str(person.context.storage_state())
+
+
 def test_tokens_that_are_about_to_end_are_refreshed_without_a_word(person):
     page = person.open("#/inbox")
     expect(at(page, "Inbox")).to_be_visible()
