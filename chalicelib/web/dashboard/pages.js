@@ -45,7 +45,7 @@ export function Page() {
 async function load(page) {
   const { load: fetched, name = "default" } = PAGES[page];
   try {
-    styled ??= Promise.all(STYLES.map(linked));
+    styled ??= style();
     const [module] = await Promise.all([fetched(), styled]);
     return { view: module[name] };
   } catch (error) {
@@ -54,14 +54,30 @@ async function load(page) {
   }
 }
 
-function linked(name) {
+/** All of them or none, so that the next page tries again. */
+async function style() {
+  const links = STYLES.map(linkTo);
+  document.head.append(...links);
+  try {
+    await Promise.all(links.map(loaded));
+  } catch (error) {
+    for (const link of links) link.remove();
+    styled = undefined;
+    throw error;
+  }
+}
+
+function linkTo(name) {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = new URL(`${name}.css`, import.meta.url);
-  document.head.append(link);
+  return link;
+}
+
+function loaded(link) {
   return new Promise((resolve, reject) => {
     link.onload = resolve;
-    link.onerror = () => reject(new Error(`${name}.css is gone.`));
+    link.onerror = () => reject(new Error(`${link.href} is gone.`));
   });
 }
 

@@ -3,7 +3,7 @@
 import { Collections, Rankings } from "./before.js";
 import { Drop } from "./drop.js";
 import { html, useEffect, useState } from "./preact.js";
-import { Loading, title } from "./states.js";
+import { Failure, Loading, title } from "./states.js";
 import { Tray } from "./uploads.js";
 
 export default function Rank({ parts, query }) {
@@ -24,6 +24,12 @@ function Start() {
 /** The library, fetched when somebody opens it. */
 function Lazily(props) {
   const [module, setModule] = useState(null);
-  useEffect(() => void import("./library.js").then(setModule), []);
-  return module ? html`<${module.Library} ...${props} />` : html`<h1>Photographs</h1><${Loading} />`;
+  const [error, setError] = useState(null);
+  const load = () => {
+    setError(null);
+    import("./library.js").then(setModule, () => setError(new Error("The connection was lost.")));
+  };
+  useEffect(load, []);
+  if (module) return html`<${module.Library} ...${props} />`;
+  return html`<h1>Photographs</h1>${error ? html`<${Failure} error=${error} again=${load} />` : html`<${Loading} />`}`;
 }

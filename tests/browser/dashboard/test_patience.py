@@ -17,6 +17,16 @@ def test_an_answer_that_breaks_off_is_asked_for_again(person):
     expect(page.get_by_text("None yet. Your first lies here")).to_be_visible()
 
 
+def test_a_page_whose_style_was_lost_once_is_there_the_next_time(person):
+    person.expect_trouble("models.css")
+    person.page.route("**/models.css", lambda route: route.abort(), times=1)
+    page = person.open("#/inbox")
+    expect(page.get_by_role("heading", name="This page could not be fetched")).to_be_visible()
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    assert page.locator("link[href$='models.css']").count() == 1
+
+
 def test_a_campaign_whose_start_seems_lost_is_waited_for_and_started_once(admin):
     """The first try arrives, and only its answer is lost; the second comes while the first is still at work."""
     admin.expect_trouble("status of 504", "status of 409")
