@@ -37,7 +37,7 @@ export function Audience({ draft, change, errors, known }) {
 }
 
 function fresh(is, { attributes }) {
-  const [name, kind] = Object.entries(attributes)[0] ?? ["", "text"];
+  const [name, kind] = [...attributes][0] ?? ["", "text"];
   numbers += 1;
   return { key: numbers, is, value: "", ...(is === "attribute" ? { name, kind } : {}) };
 }
@@ -69,10 +69,10 @@ function Named({ is, names, value, error, onInput }) {
 /** An attribute that is any of some values; kinds are told apart, for "1" is not 1. */
 function Attribute({ condition, known, error, set }) {
   const list = useId();
-  const rename = (name) => set({ name, kind: known.attributes[name] ?? condition.kind });
+  const rename = (name) => set({ name, kind: known.attributes.get(name) ?? condition.kind });
   return html`<div class="attribute-condition">
     <${TextField} label="Attribute" value=${condition.name} list=${list} onInput=${rename} autocapitalize="none" />
-    <datalist id=${list}>${Object.keys(known.attributes).map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>
+    <datalist id=${list}>${[...known.attributes.keys()].map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>
     <${SelectField} label="Kind" options=${Object.entries(KINDS)} value=${condition.kind} onChange=${(kind) => set({ kind })} />
     <${TextField} label="Is any of" value=${condition.value} error=${error} dir="auto" onInput=${(value) => set({ value })}
       placeholder=${{ text: "Boston, Berlin", number: "1, 2", boolean: "yes" }[condition.kind]} />

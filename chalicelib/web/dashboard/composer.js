@@ -54,11 +54,11 @@ export function Composer() {
 
 /** What may be inserted and compared: attributes that recipients have, by kind, and the names of the game. */
 function useKnown() {
-  const [known, setKnown] = useState({ attributes: {}, levels: [], badges: [] });
+  const [known, setKnown] = useState({ attributes: new Map(), levels: [], badges: [] });
   useEffect(() => {
     let here = true;
     Promise.allSettled([get("/recipients", { limit: 50 }), get("/game")]).then(([people, game]) => {
-      const attributes = people.value ? attributesOf(people.value.items) : {};
+      const attributes = people.value ? attributesOf(people.value.items) : new Map();
       const names = (list) => (game.value?.[list] ?? []).map(({ name }) => name);
       if (here) setKnown({ attributes, levels: names("levels"), badges: names("badges") });
     });
@@ -69,10 +69,11 @@ function useKnown() {
   return known;
 }
 
+/** A Map of name to kind. */
 function attributesOf(recipients) {
-  const found = {};
-  for (const { attributes } of recipients) {
-    for (const [name, value] of Object.entries(attributes)) found[name] ??= kindOf(value);
+  const found = new Map();
+  for (const [name, value] of recipients.flatMap(({ attributes }) => Object.entries(attributes))) {
+    if (!found.has(name)) found.set(name, kindOf(value));
   }
   return found;
 }

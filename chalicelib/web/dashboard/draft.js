@@ -92,21 +92,28 @@ export function parted(text) {
     .filter(Boolean);
 }
 
+const BOOLEANS = new Map([
+  ["yes", true],
+  ["true", true],
+  ["no", false],
+  ["false", false],
+]);
+
 /** One value as the API knows it, null where it is not of that kind. */
 export function typed(text, kind) {
   if (kind === "number") return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
-  if (kind === "boolean")
-    return { yes: true, true: true, no: false, false: false }[text.toLowerCase()] ?? null;
+  if (kind === "boolean") return BOOLEANS.get(text.toLowerCase()) ?? null;
   return text;
 }
 
 function filter(conditions) {
   const found = {};
+  const attributes = new Map();
   for (const { is, name, kind, value } of conditions) {
     if (is === "attribute") {
       const values = parted(value).map((each) => typed(each, kind));
-      const before = found.attributes?.[name.trim()] ?? [];
-      found.attributes = { ...found.attributes, [name.trim()]: [...before, ...values] };
+      attributes.set(name.trim(), [...(attributes.get(name.trim()) ?? []), ...values]);
+      found.attributes = Object.fromEntries(attributes); // whatever they are called, were it __proto__
     } else if (is === "ids") found.ids = [...new Set([...(found.ids ?? []), ...parted(value)])];
     else found[is] = is === "level" || is === "badge" ? value : Number(value);
   }

@@ -9,7 +9,7 @@ export function Problems({ url }) {
   useEffect(() => {
     const over = new AbortController();
     firstLines(url, SHOWN, over.signal).then(
-      (lines) => setProblems(lines.map((line) => JSON.parse(line))),
+      (lines) => setProblems(lines.flatMap(parsed)),
       () => {}, // the link below stays
     );
     return () => over.abort();
@@ -28,6 +28,16 @@ export function Problems({ url }) {
     }
     <p><a href=${url} target="_blank" rel="noreferrer" download="problems.jsonl">Download all problems</a></p>
   </section>`;
+}
+
+/** [the problem] of a line, nothing of one that is broken. */
+function parsed(line) {
+  try {
+    const problem = JSON.parse(line);
+    return problem === null ? [] : [problem];
+  } catch {
+    return [];
+  }
 }
 
 /** A report may have a million lines, of which only the first are fetched. */

@@ -168,15 +168,15 @@ function itemOf(form, attributes) {
 
 /** {values} or {error}; a row without a value is none. */
 function attributesOf(rows) {
-  const values = {};
+  const values = new Map();
   for (const { name, kind, value } of rows) {
     if (!value.trim()) continue;
     if (!name.trim()) return { error: `Name the attribute that is ${value}.` };
     const read = kind === "json" ? json(value) : typed(value.trim(), kind);
     if (read === null) return { error: `${name}: ${value} is no ${kind === "json" ? "JSON" : KINDS[kind]}.` };
-    values[name.trim()] = read;
+    values.set(name.trim(), read);
   }
-  return { values };
+  return { values: Object.fromEntries(values) };
 }
 
 function json(text) {

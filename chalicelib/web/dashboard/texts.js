@@ -41,7 +41,7 @@ function Template({ label, text, longest, known, error, onInput }) {
     field.setRangeText(what, field.selectionStart, field.selectionEnd, "end");
     onInput(field.value);
   };
-  const offered = Object.keys(known.attributes)
+  const offered = [...known.attributes.keys()]
     .slice(0, MOST_OFFERED)
     .map((name) => [name, placeholder(name)]);
   return html`<div class="template">

@@ -151,6 +151,20 @@ def test_a_campaign_without_money_says_so_and_goes_on_with_more(admin):
     expect(page.get_by_text("1 of 1 messages are done", exact=True)).to_be_visible()
 
 
+def test_a_campaign_that_sns_refuses_says_what_sns_said(boss):
+    campaign = started(boss, starts_at=LATER, template={"sms": "later"})
+    held_up = {"reason": "PlatformApplicationDisabled: <b>off</b>", "at": "2026-11-22T12:00:00.000Z"}
+
+    def refused(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "held_up": held_up})
+
+    boss.page.route(f"**/campaigns/{campaign}", refused)
+    page = fresh(boss, f"#/push/campaigns/{campaign}")
+    expect(page.get_by_text("SNS took no messages")).to_contain_text(held_up["reason"])
+    page.unroute(f"**/campaigns/{campaign}")
+
+
 def test_who_was_left_out_is_listed_with_the_reason(admin):
     stopped = recipient("Hugo", phone="+12025500000")  # the emulator takes it for one that replied STOP
     store(admin, stopped)
@@ -258,6 +272,7 @@ def test_a_list_whose_next_page_fails_goes_on_from_there(boss):
 
 def test_a_file_is_imported_and_its_bad_row_is_named(admin, assert_accessible):
     page = admin.open("#/push/recipients")
+    page.route(re.compile(r"/problems\.jsonl\?"), broken_at_its_head)
     button(page, "Import a CSV file").click()
     data = f"id,phone,attributes.name\nanna,+{next(PHONES)},Anna\nbert,call me,Bert\n"
     file = {"name": "customers.csv", "mimeType": "text/csv", "buffer": data.encode()}
@@ -268,6 +283,29 @@ def test_a_file_is_imported_and_its_bad_row_is_named(admin, assert_accessible):
     assert_accessible(page)
     button(page, "Done").click()
     expect(button(page, "anna")).to_be_visible()
+
+
+def broken_at_its_head(route):
+    answer = route.fetch()
+    route.fulfill(response=answer, body=f'{{"line": 2, "rea\n{answer.text()}')
+
+
+def test_an_attribute_may_be_called_like_anything(boss):
+    page = fresh(boss, "#/push/recipients")
+    button(page, "Add one").click()
+    page.get_by_label("Id", exact=True).fill("odd")
+    page.get_by_label("Name", exact=True).fill("__proto__")
+    page.get_by_label("Value").fill("x")
+    button(page, "Save").click()
+    expect(button(page, "odd")).to_be_visible()
+    assert boss.api("GET", "/recipients/odd").json()["attributes"] == {"__proto__": "x"}
+    page = fresh(boss, "#/push/new")
+    compose(page, "odd", "Hi")
+    page.get_by_label("Add a condition").select_option("An attribute")
+    page.get_by_label("Attribute", exact=True).fill("constructor")
+    with page.expect_request(lambda request: "constructor" in (request.post_data or "")) as asked:
+        page.get_by_label("Is any of").fill("Boston")
+    assert asked.value.post_data_json["audience"] == {"attributes": {"constructor": ["Boston"]}}
 
 
 # Standings
