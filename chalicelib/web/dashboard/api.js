@@ -137,21 +137,23 @@ async function quietly(waiting) {
 }
 
 function delay(ms, ended) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    const give = () => {
-      clearTimeout(timer);
-      reject(ended.reason);
-    };
-    ended?.addEventListener("abort", give, { once: true });
-  });
+  let timer;
+  return unless(ended, (resolve) => {
+    timer = setTimeout(resolve, ms);
+  }).finally(() => clearTimeout(timer));
 }
 
 function event(target, name, ended) {
+  return unless(ended, (resolve, signal) => target.addEventListener(name, resolve, { signal }));
+}
+
+/** What begin(resolve, signal) comes to, unless it is `ended` before; a signal that lives on keeps no listener of it. */
+function unless(ended, begin) {
+  const over = new AbortController();
   return new Promise((resolve, reject) => {
-    target.addEventListener(name, resolve, { once: true, signal: ended });
-    ended?.addEventListener("abort", () => reject(ended.reason), { once: true });
-  });
+    ended?.addEventListener("abort", () => reject(ended.reason), { signal: over.signal });
+    begin(resolve, over.signal);
+  }).finally(() => over.abort());
 }
 
 function address(path, query = {}) {
