@@ -15,7 +15,10 @@ import { Scale } from "./scale.js";
 import { Failure, Loading, title } from "./states.js";
 
 export default function Compare({ parts: [id, one, other] }) {
-  const { ranking, error, again } = useRanking((signal) => get(`/rankings/${id}`, {}, { signal }), [id]);
+  const { ranking, error, again, renew } = useRanking(
+    (signal) => get(`/rankings/${id}`, {}, { signal }),
+    [id],
+  );
   if (ranking || error) title("Side by side");
   if (!ranking) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} />`;
   const pair = ranking.entries.filter(({ image, score }) => [one, other].includes(image) && score !== null);
@@ -24,7 +27,7 @@ export default function Compare({ parts: [id, one, other] }) {
       <p><a href=${href("rankings", id)}>← <bdi dir="auto">${ranking.name ?? "Contact sheet"}</bdi></a></p>
       <h1>Side by side</h1>
     </header>
-    ${pair.length === 2 ? html`<${Two} pair=${pair} entries=${ranking.entries} />` : html`<${Parted} id=${id} />`}
+    ${pair.length === 2 ? html`<${Two} pair=${pair} entries=${ranking.entries} onGone=${renew} />` : html`<${Parted} id=${id} />`}
   </article>`;
 }
 
@@ -32,11 +35,11 @@ function Parted({ id }) {
   return html`<p>One of the two has no score, or is not on the sheet. <a href=${href("rankings", id)}>Choose two others</a>.</p>`;
 }
 
-function Two({ pair, entries }) {
+function Two({ pair, entries, onGone }) {
   const [upper, lower] = pair;
   return html`
     <p class="verdict">${verdict(upper, lower, chance(entries, entries.indexOf(upper), entries.indexOf(lower)))}</p>
-    <${Magnified} pair=${pair} />
+    <${Magnified} pair=${pair} onGone=${onGone} />
     <section class="onescale">
       <h2 class="visually-hidden">Scores on one scale</h2>
       <${Scale} entries=${pair} />
@@ -69,7 +72,7 @@ function Side({ entry, letter }) {
 const FACTORS = [1, 2, 4];
 
 /** Both under one glass: what is looked at in one is looked at in the other. */
-function Magnified({ pair }) {
+function Magnified({ pair, onGone }) {
   const [glass, setGlass] = useState({ factor: 1, x: 50, y: 50 });
   const style = { "--factor": glass.factor, "--x": `${glass.x}%`, "--y": `${glass.y}%` };
   const follow = (event) => glass.factor > 1 && setGlass({ ...glass, ...place(event) });
@@ -86,7 +89,7 @@ function Magnified({ pair }) {
       ${pair.map(
         (entry, index) => html`<figure key=${entry.image} class="shot">
         <figcaption class="edgeprint"><span class="no">${LETTERS[index]}</span><span class="half" aria-hidden="true">${entry.rank}A</span></figcaption>
-        <${LargePicture} entry=${entry} own style=${style} />
+        <${LargePicture} entry=${entry} own style=${style} onGone=${onGone} />
       </figure>`,
       )}
     </div>

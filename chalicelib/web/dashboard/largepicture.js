@@ -8,8 +8,8 @@ import { html, useEffect, useState } from "./preact.js";
 const WIDTH = 1600;
 const made = new Map();
 
-/** own: whether the person may have addresses of it. style: of the picture. */
-export function LargePicture({ entry, own, style }) {
+/** own: whether the person may have addresses of it. style: of the picture. onGone: the preview's address is over. */
+export function LargePicture({ entry, own, style, onGone }) {
   const [large, setLarge] = useState(null);
   const { preview } = entry.urls;
   useEffect(() => {
@@ -24,7 +24,12 @@ export function LargePicture({ entry, own, style }) {
       here = false;
     };
   }, [entry.image, own, preview === null]);
-  return html`<div class="blowup" style=${style}><${Picture} url=${large ?? preview} alt=${nameOf(entry)} /></div>`;
+  const gone = () => {
+    if (!large) return onGone?.();
+    made.delete(entry.image);
+    setLarge(null);
+  };
+  return html`<div class="blowup" style=${style}><${Picture} url=${large ?? preview} alt=${nameOf(entry)} onGone=${gone} /></div>`;
 }
 
 /** -> the address, once the browser has the picture. */

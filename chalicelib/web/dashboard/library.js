@@ -6,6 +6,7 @@ import { count } from "./moments.js";
 import { Photo } from "./photo.js";
 import { Picked } from "./picked.js";
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
+import { APART } from "./proofs.js";
 import { Frame, height, LEAST, Ring } from "./roll.js";
 import { href } from "./router.js";
 import { all, move, NOTHING, none, pick } from "./selection.js";
@@ -64,11 +65,11 @@ function Filters({ filter, onChange, shelf, shown }) {
 }
 
 function Photographs({ items, shelf, selection, select, filtered }) {
-  const reloaded = useRef(new Set());
+  const renewed = useRef(new Map());
   const stale = (id) => {
-    // The address was signed for an hour. Once: what still fails then has another reason.
-    if (reloaded.current.has(id)) return;
-    reloaded.current.add(id);
+    // The address was signed for an hour. What fails sooner has another reason.
+    if (Date.now() - (renewed.current.get(id) ?? 0) < APART) return;
+    renewed.current.set(id, Date.now());
     shelf.again(id).catch(() => {});
   };
   const keys = useKeys(items, selection, select);

@@ -12,8 +12,8 @@ import { ago, count } from "./moments.js";
 import { html, useEffect } from "./preact.js";
 import { Scale } from "./scale.js";
 
-/** entries: those that the arrow keys go through. onMove(entry): another one shall be shown. */
-export function Loupe({ entry, entries, own, onMove, onClose }) {
+/** entries: those that the arrow keys go through. onMove(entry): another one shall be shown. onGone: as of a frame. */
+export function Loupe({ entry, entries, own, onMove, onClose, onGone }) {
   const image = useDetails(entry.image, own && entry.image !== null && entry.name !== null);
   const at = entries.findIndex(({ image: id }) => id === entry.image);
   useArrows(entries[at - 1], entries[at + 1], onMove);
@@ -21,7 +21,7 @@ export function Loupe({ entry, entries, own, onMove, onClose }) {
   return html`<${Dialog} title=${name} open onClose=${onClose} className="loupe">
     <div class="under">
       <div class="plate">
-        <${LargePicture} entry=${entry} own=${own} />
+        <${LargePicture} entry=${entry} own=${own} onGone=${onGone} />
         <p class="row spread">
           <${Step} to=${entries[at - 1]} onMove=${onMove}>← Better<//>
           <${Step} to=${entries[at + 1]} onMove=${onMove}>Next →<//>

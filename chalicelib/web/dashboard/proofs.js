@@ -3,7 +3,8 @@
 import { usePolled } from "./poll.js";
 import { useEffect, useRef } from "./preact.js";
 
-const APART = 10 * 60_000; // ms between two renewals of addresses: a picture that cannot be shown must not ask for ever
+/** ms between two renewals of an address: a picture that cannot be shown must not ask for ever. */
+export const APART = 10 * 60_000;
 
 /**
  * read(signal): a promise of the ranking. Answers {ranking, error, again, renew}.

@@ -93,7 +93,7 @@ function Table({ ranking, id, own, renew }) {
       marked=${marked(id)} onMark=${({ image, score }) => score !== null && toggle(id, image)}
       onOpen=${({ image }) => setLooked(image)} onGone=${renew} />
     ${own && html`<${Pair} id=${id} entries=${ranking.entries} />`}
-    ${open && html`<${Loupe} entry=${open} entries=${shown} own=${own} onClose=${close} onMove=${({ image }) => setLooked(image)} />`}
+    ${open && html`<${Loupe} entry=${open} entries=${shown} own=${own} onClose=${close} onMove=${({ image }) => setLooked(image)} onGone=${renew} />`}
     <${Keys} open=${keys} onClose=${() => setKeys(false)} />
   `;
 }

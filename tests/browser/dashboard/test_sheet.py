@@ -399,6 +399,26 @@ def test_an_address_that_is_over_is_asked_for_anew_once(sheet: Laid) -> None:
     assert len(asked) == 2
 
 
+def test_compared_photos_whose_addresses_are_over_get_new_ones(sheet: Laid) -> None:
+    asked: list[int] = []
+    one, other = sheet.entries[:2]
+
+    def change(ranking: dict[str, Any]) -> dict[str, Any]:
+        asked.append(1)
+        if len(asked) == 1:
+            for entry in ranking["entries"][:2]:
+                entry["urls"]["preview"] += "0"
+        return ranking
+
+    sheet.person.expect_trouble("403", "404", "Forbidden", "working/")
+    sheet.answer(change)
+    sheet.page.route("**/urls", lambda route: route.fulfill(status=404, json={}))  # so that the previews stay
+    page = sheet.person.open(f"#/compare/{sheet.ranking['id']}/{one['image']}/{other['image']}")
+    for place, entry in enumerate((one, other)):
+        expect(page.locator(".blowup img").nth(place)).to_have_attribute("src", entry["urls"]["preview"])
+    assert len(asked) == 2
+
+
 def test_two_hundred_frames_cost_no_two_hundred_requests(sheet: Laid) -> None:
     asked: list[str] = []
 
