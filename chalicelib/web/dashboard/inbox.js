@@ -4,9 +4,10 @@ import { get, post } from "./api.js";
 import { ago, moment } from "./moments.js";
 import { warn } from "./notices.js";
 import { usePolled } from "./poll.js";
-import { html, useState } from "./preact.js";
+import { html, useEffect, useState } from "./preact.js";
 import { href } from "./router.js";
 import { Empty, Failure, Loading, title } from "./states.js";
+import { countUnread, unread } from "./unread.js";
 
 const A_PAGE = 30;
 const KINDS = {
@@ -26,8 +27,12 @@ export default function Inbox() {
     read: each.read || each.id <= until,
   }));
   const next = older.next === undefined ? value?.next : older.next;
+  useEffect(() => {
+    if (value) unread.value = value.unread;
+  }, [value]);
   const mark = async (id) => {
     setUntil(id);
+    unread.value = items.filter((each) => !each.read && each.id > id).length;
     try {
       await post("/inbox/read", { until: id });
       again();
@@ -35,6 +40,7 @@ export default function Inbox() {
       warn(refused.message);
       setUntil("");
     }
+    countUnread(); // also where one has left the inbox meanwhile
   };
   const more = async () => {
     try {
@@ -44,11 +50,10 @@ export default function Inbox() {
       warn(refused.message);
     }
   };
-  const unread = items.filter(({ read }) => !read).length;
   return html`<div class="inbox">
     <header class="row push-head">
       <h1>Inbox</h1>
-      ${unread > 0 && html`<button type="button" class="button" onClick=${() => mark(items[0].id)}>Mark all as read</button>`}
+      ${items.some(({ read }) => !read) && html`<button type="button" class="button" onClick=${() => mark(items[0].id)}>Mark all as read</button>`}
     </header>
     ${!value && (error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} text="Opening the inbox" />`)}
     ${value && !items.length && html`<${Nothing} />`}

@@ -1,7 +1,7 @@
 // What stands around every page: the way in, the header, the corner for notices.
 
 import { AccountMenu } from "./account.js";
-import { busy, get } from "./api.js";
+import { busy } from "./api.js";
 import { background } from "./background.js";
 import { Mark } from "./brand.js";
 import { unreachable } from "./config.js";
@@ -13,6 +13,7 @@ import { route } from "./router.js";
 import { amplify, session } from "./session.js";
 import { SignIn, SignInAgain } from "./signin.js";
 import { title } from "./states.js";
+import { countUnread, unread } from "./unread.js";
 
 const PLACES = [
   ["rank", "Rank", ["rank", "rankings", "compare"]],
@@ -92,24 +93,15 @@ function Header() {
 
 /** How many messages wait in the inbox; asked for seldom, and only while somebody looks. */
 function Unread() {
-  const unread = useSignal(0);
   useEffect(() => {
     // Behind the question for the password it would only queue up.
-    const look = () => document.hidden || session.peek().state !== "in" || read(unread);
+    const look = () => document.hidden || session.peek().state !== "in" || countUnread();
     look();
     const timer = setInterval(look, INBOX_MS);
     return () => clearInterval(timer);
   }, [route.value.page === "inbox"]);
   if (!unread.value) return null;
   return html` <span class="badge">${unread.value}<span class="visually-hidden"> unread</span></span>`;
-}
-
-async function read(unread) {
-  try {
-    unread.value = (await get("/inbox", { limit: 1 })).unread;
-  } catch {
-    // A badge is not worth a word; the next look comes.
-  }
 }
 
 function Connection() {

@@ -21,6 +21,10 @@ def told(admin):
     return ids
 
 
+def badge(page):
+    return page.get_by_role("link", name="Inbox").locator(".badge")
+
+
 def letters(page):
     return page.locator("ol.letters > li")
 
@@ -34,6 +38,7 @@ def test_campaigns_that_have_ended_are_told_and_lead_to_them(admin, told, assert
     shot(page, "inbox", dark=True, phone=True)
     letters(page).nth(1).get_by_role("button", name="Read up to here").click()
     expect(page.get_by_text("New", exact=True)).to_have_count(1)
+    expect(badge(page)).to_have_text("1 unread")
     letters(page).first.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(NAME)
     assert page.url.endswith(f"#/push/campaigns/{told[0]}")
@@ -48,8 +53,10 @@ def test_a_ranking_that_is_complete_is_told_and_all_is_marked_as_read(person):
     page = person.open("#/inbox")
     link = letters(page).first.get_by_role("link")
     expect(link).to_have_attribute("href", f"#/rankings/{ranking}")
+    expect(badge(page)).to_have_text("1 unread")
     page.get_by_role("button", name="Mark all as read").click()
     expect(page.get_by_text("New", exact=True)).to_have_count(0)
+    expect(badge(page)).to_have_count(0)
     page.reload()
     expect(letters(page)).to_have_count(1)
     expect(page.get_by_text("New", exact=True)).to_have_count(0)
