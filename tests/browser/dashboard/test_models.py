@@ -9,9 +9,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.posting import posted
+from tests.posting import COUNT, posted
 
 A_WHILE = 90_000  # ms; a training, on a machine that does ten other things
+NEWER = 12  # posts that a second training has more: a few more than it takes to compare two versions
 NAME = "<b>our</b> followers שלום"
 
 
@@ -23,7 +24,7 @@ def owner(people, new_caller):
 
 @pytest.fixture(scope="module")
 def posts(owner, cloud):
-    return posted(cloud, owner.api("GET", "/me").json()["account"])
+    return posted(cloud, owner.api("GET", "/me").json()["account"], COUNT + NEWER)
 
 
 @pytest.fixture
@@ -55,12 +56,12 @@ def begun(owner, name, items):
 
 @pytest.fixture(scope="module")
 def trained(owner, posts):
-    """A model of the posts, as the API ended it, made by hand in a browser."""
+    """A model of all but the newest posts, as the API ended it, made by hand in a browser."""
     page = owner.open("#/models")
     page.get_by_role("link", name="Train a model").click()
     page.get_by_label("Name", exact=True).fill(NAME)
     bad = [{"image": "somebody-elses", "engagement": 3}, {"image": posts[0]["image"], "engagement": -1}]
-    page.get_by_label("File of posts", exact=True).set_input_files(table([*posts, *bad]))
+    page.get_by_label("File of posts", exact=True).set_input_files(table([*posts[:COUNT], *bad]))
     expect(page.get_by_text("image, engagement, posted_at")).to_be_visible()
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url(re.compile(r"#/models/\w{26}$"))
@@ -96,6 +97,18 @@ def test_the_learning_curve_is_drawn_and_told(owner, trained):
     page.get_by_role("button", name="Show as table").click()
     rows = page.get_by_role("region", name="Learning curve, as a table").get_by_role("row")
     expect(rows).to_contain_text(["Learned from", *(f"{point['n']} posts" for point in curve)])
+
+
+def test_a_model_is_trained_again_with_newer_posts_and_taken_back(owner, trained, posts):
+    page = owner.open(f"#/models/{trained['id']}")
+    page.get_by_role("button", name="Train again").click()
+    dialog = page.get_by_role("dialog", name="Train again")
+    dialog.get_by_label("File of posts", exact=True).set_input_files(table(posts))
+    dialog.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text(f"{len(posts)} posts · version")).to_be_visible(timeout=A_WHILE)
+    page.get_by_role("button", name=re.compile(r"Take version \d back")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Take back").click()
+    expect(page.get_by_text(f"{COUNT} posts · version")).to_be_visible()
 
 
 def test_posts_without_signal_are_explained_with_their_numbers(owner, posts, assert_accessible, shot):
