@@ -11,7 +11,10 @@ export function Audience({ draft, change, errors, known }) {
   const added = useRef(null);
   const set = (index, part) =>
     change({ conditions: conditions.map((each, at) => (at === index ? { ...each, ...part } : each)) });
-  const drop = (index) => change({ conditions: conditions.filter((_, at) => at !== index) });
+  const drop = (index) => {
+    added.current.querySelector("select").focus(); // the button that had it goes
+    change({ conditions: conditions.filter((_, at) => at !== index) });
+  };
   const add = (is) => is && change({ conditions: [...conditions, fresh(is, known)] });
   return html`<section class="step" aria-labelledby="step-audience">
     <h2 id="step-audience"><span class="edge" aria-hidden="true">2</span> Who gets it</h2>

@@ -79,13 +79,17 @@ function Zone({ value, error, change }) {
 function Rows({ legend, rows, fresh, most, add, change, error, children }) {
   const key = useRef(rows.length);
   const set = (index, part) => change(rows.map((row, at) => (at === index ? { ...row, ...part } : row)));
+  const drop = (event, index) => {
+    event.currentTarget.closest("fieldset").lastElementChild.focus(); // this button goes, the one that adds stays
+    change(rows.filter((_, at) => at !== index));
+  };
   return html`<fieldset class="rows">
     <legend>${legend}</legend>
     ${rows.map(
       (row, index) => html`<div key=${row.key} class="rows-row">
         ${children(row, (part) => set(index, part), index)}
         <button type="button" class="button quiet" aria-label=${`Remove from ${legend.toLowerCase()}: number ${index + 1}`}
-          onClick=${() => change(rows.filter((_, at) => at !== index))}>×</button>
+          onClick=${(event) => drop(event, index)}>×</button>
       </div>`,
     )}
     ${error && html`<p class="error" role="alert">${error}</p>`}
