@@ -5,6 +5,7 @@ Who works on the model at that moment finds out at its next write, which is cond
 
 from __future__ import annotations
 
+from chalicelib import ids
 from chalicelib.errors import NotFound
 from chalicelib.images.record import due
 from chalicelib.scoring import rescoring
@@ -12,9 +13,13 @@ from chalicelib.settings import settings
 from chalicelib.store import AccountStore, Cancelled, Write
 from chalicelib.training import retraining, storage, versions
 
+ABSENT = "There is no such model."
+
 
 def delete(store: AccountStore, model: str, now: float) -> None:
     """Remove a model, also one whose deletion was interrupted. Raises NotFound."""
+    if not ids.is_id(model):  # else it could not stand in an expression
+        raise NotFound(ABSENT)
     hidden = Write(
         "model",
         model,
@@ -33,7 +38,7 @@ def delete(store: AccountStore, model: str, now: float) -> None:
     try:
         store.transact(hidden, unnamed)
     except Cancelled:
-        raise NotFound("There is no such model.") from None
+        raise NotFound(ABSENT) from None
     finish(store, model)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -122,6 +123,13 @@ def test_a_key_makes_one_model(owner, images):
     headers = {"Idempotency-Key": "one-model"}
     made = {owner("POST", "/models", body, headers=headers).json()["id"] for _ in range(3)}
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("model", ["none", "-e:uM7W|q", "a b", "%00", "é", "x" * 300])
+def test_what_no_model_is_called_is_not_there(owner, model):
+    for method, path in (("GET", ""), ("GET", "/problems"), ("POST", "/train"), ("POST", "/rollback"), ("DELETE", "")):
+        answer = owner(method, f"/models/{quote(model)}{path}", {} if path == "/train" else None)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_another_accounts_model_is_not_there(owner, stranger, images):
