@@ -12,8 +12,8 @@ from chalicelib.push import campaigns, chunks, recipients
 from chalicelib.push.chunks import Move, Row
 from tests.pipeline.campaign_world import CAMPAIGN, Schedule
 
-SCHEDULES = 10_000
-PORTIONS = 10
+SCHEDULES = 4_000  # the first of the 10,000 that `make bench-push` runs
+PORTIONS = 8
 POLICIES = ("at_most_once", "at_least_once")
 CHUNK = chunks.key(CAMPAIGN, 0, 0, "sms")
 NOW = 1_795_348_800
@@ -42,7 +42,7 @@ def imagine(monkeypatch):
 
 
 @pytest.mark.parametrize("portion", range(PORTIONS))
-def test_ten_thousand_random_schedules_end_as_they_must(imagine, portion):
+def test_thousands_of_random_schedules_end_as_they_must(imagine, portion):
     """Planners and senders at the same time; deaths, lost answers, late requests, throttles, pauses, wrong clocks."""
     deaths = published = 0
     for seed in range(portion * SCHEDULES // PORTIONS, (portion + 1) * SCHEDULES // PORTIONS):
