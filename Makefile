@@ -29,10 +29,10 @@ help: ## this list
 run: .venv/ready ## everything on this machine: local cloud, API on port 8000, a demo ranking; Ctrl-C ends it
 	@exec $(PY) -m localcloud.run --demo
 
-# Four processes on two cores: browsers and queues make their tests wait.
-test: .venv/ready ## the whole test suite, in four processes: make test [ARGS="-n 0 -k name"]
+# Three processes on two cores: browsers and queues make their tests wait.
+test: .venv/ready ## the whole test suite, in three processes: make test [ARGS="-n 0 -k name"]
 	-@$(PY) -m tools.browser_ready
-	$(PY) -m pytest -n 4 $(ARGS)
+	$(PY) -m pytest -n 3 $(ARGS)
 
 test-browser: .venv/ready ## the tests in a real browser alone
 	-@$(PY) -m tools.browser_ready

@@ -1,4 +1,4 @@
-"""How `make test` shares the tests among its processes (`pytest -n 4`): what shares something expensive stays together.
+"""How `make test` shares the tests among its processes (`pytest -n 3`): what shares something expensive stays together.
 
 A file's tests run in one process, in their order. So do those of a folder that start one cloud, one emulator or one
 template. Portions of random schedules share nothing, so they go wherever a process is free. What takes longest begins
