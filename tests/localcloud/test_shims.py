@@ -49,7 +49,7 @@ def test_long_polls_end_with_their_client_and_the_next_gets_the_message(observer
 def test_post_confirmation_calls_the_app_when_a_user_confirms(observer, sign_up):
     client_id = observer.local.env["PROOFSHEET_USER_POOL_CLIENT"]
     observer.client("cognito-idp").confirm_sign_up(ClientId=client_id, Username=sign_up, ConfirmationCode="123456")
-    (call,) = eventually(lambda: observer.calls("account_born", sign_up))
+    call, *_ = eventually(lambda: observer.calls("account_born", sign_up))
     assert call["event"]["triggerSource"] == "PostConfirmation_ConfirmSignUp"
     assert call["event"]["request"]["userAttributes"]["email"] == sign_up
     assert call["event"]["request"]["userAttributes"]["sub"] == call["event"]["userName"]
