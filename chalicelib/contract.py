@@ -914,7 +914,7 @@ class CampaignSummary(Answer):
 
 
 class HeldUp(Answer):
-    """Why SNS took no message, in its words, and when last."""
+    """Why SNS refused messages, in its words, and when a worker last stopped because of that."""
 
     reason: str
     at: str
@@ -923,8 +923,9 @@ class HeldUp(Answer):
 class Campaign(CampaignSummary):
     """dollars: set aside for text messages so far, before each chunk of at most 250 is sent.
 
-    held_up: null unless SNS has refused all messages within the last five minutes, and they are tried again: it is
-    throttled, or the credentials or the platform application need an operator.
+    held_up: null unless a worker has stopped within the last five minutes because SNS refused several messages in a
+    row, or one for a reason that all of them have. They are tried again; credentials or a platform application that
+    are refused need an operator.
     """
 
     progress: CampaignProgress

@@ -71,7 +71,7 @@ def of(head: Item, shards: list[Item], now: float) -> Progress:
 
 
 def hold_up(store: AccountStore, campaign: str, reason: str, now: float) -> None:
-    """Note why a worker stopped before its end, since SNS took nothing."""
+    """Note why a worker stopped before its end, in the words of SNS."""
     store.put("campaign", campaign, {"reason": reason, "at": int(now)}, sk=HELD_UP)
 
 

@@ -87,8 +87,10 @@ def _slow_down(turn: Turn, refused: gateway.Refused) -> None:
     turn.throttles += 1
     seconds = refused.retry_after * 2 ** (turn.throttles - 1)
     # Nobody sleeps for long over rows that are claimed: meanwhile they may be paused, or their recipients opt out.
-    if turn.throttles >= THROTTLES or seconds >= BREAK_SECONDS or turn.clock() + seconds >= turn.until:
+    if turn.throttles >= THROTTLES or seconds >= BREAK_SECONDS:
         turn.pause, turn.held_up = max(BREAK_SECONDS, seconds), refused.reason
+    elif turn.clock() + seconds >= turn.until:
+        turn.pause = BREAK_SECONDS
     else:
         turn.sleep(seconds)
 

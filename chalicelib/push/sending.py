@@ -92,11 +92,11 @@ def _end(turn: Turn) -> None:
     store, chunk = turn.store, turn.chunk
     counts = chunks.settle(store, chunk)
     _measure(turn)
-    if turn.held_up:
-        progress.hold_up(store, turn.campaign["id"], turn.held_up, turn.clock())
     left, now = any(state in counts for state in chunks.OPEN), turn.clock()
     again_at = turn.quiet_until if turn.pause is None else None
     chunks.release(store, chunk, turn.holder, now, again_at=again_at if left else None)
+    if turn.held_up:
+        progress.hold_up(store, turn.campaign["id"], turn.held_up, now)
     if not left:
         _complete(turn)
     elif turn.state in progress.ACTIVE:

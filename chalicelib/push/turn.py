@@ -36,7 +36,7 @@ class Turn(msgspec.Struct):
     """One worker at one chunk.
 
     quiet_until: when the first quiet hours end. pause: after how many seconds to go on, once it stopped before the end.
-    held_up: why it stopped, if SNS takes nothing.
+    held_up: why it stopped, if SNS refused several messages in a row, or one for a reason that all of them have.
     recorded: rows by the state that it brought them to. again: rows to try once more. learned: of recipients, to keep.
     """
 

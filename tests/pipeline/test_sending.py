@@ -298,6 +298,15 @@ def test_a_campaign_says_what_holds_it_up_until_that_is_some_minutes_ago(sender)
     assert later is None
 
 
+def test_one_message_that_is_throttled_at_the_end_of_a_turn_holds_nothing_up(sender):
+    sender.plan(person(1))
+    sender.faults = [THROTTLED]
+    sender.take(seconds=0.5)
+    assert campaigns.view(sender.store, "campaign", sender.now).held_up is None
+    sender.work()
+    assert received(phone(1)) == [1]
+
+
 def test_an_invalid_message_fails_with_the_reason(sender):
     sender.faults = [INVALID]
     chunk = sender.plan(person(1))

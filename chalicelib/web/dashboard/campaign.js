@@ -62,7 +62,7 @@ function meanwhile(campaign) {
   if (state === "paused")
     return reason ? PAUSED[reason] : "It is paused. Nothing is sent until you resume it.";
   if (heldUp)
-    return html`SNS took no messages ${ago(heldUp.at)}, and is asked again every half minute. It said:
+    return html`SNS refused messages ${ago(heldUp.at)}; they are tried again. It said:
       <q dir="auto">${heldUp.reason}</q>. If that stays, whoever runs this stage has to mend it.`;
   if (doing(campaign) === "Scheduled") return "It waits for its time. You may close this page.";
   if (progress.eta_seconds !== null) return `${remaining(progress)}. You may close this page, it goes on.`;

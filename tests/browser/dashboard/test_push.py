@@ -161,7 +161,7 @@ def test_a_campaign_that_sns_refuses_says_what_sns_said(boss):
 
     boss.page.route(f"**/campaigns/{campaign}", refused)
     page = fresh(boss, f"#/push/campaigns/{campaign}")
-    expect(page.get_by_text("SNS took no messages")).to_contain_text(held_up["reason"])
+    expect(page.get_by_text("SNS refused messages")).to_contain_text(held_up["reason"])
     page.unroute(f"**/campaigns/{campaign}")
 
 
