@@ -7,10 +7,10 @@ connection, so that whoever polls may wait long and stop at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 
-App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
+from localcloud.asgi import App, whole
+
 RECEIVE = b"AmazonSQS.ReceiveMessage"
 
 
@@ -24,25 +24,20 @@ class LongPolls:
         if scope["type"] != "http" or dict(scope["headers"]).get(b"x-amz-target") != RECEIVE:
             await self.app(scope, receive, send)
             return
-        request = await _whole(receive)
+        request = {"type": "http.request", "body": await whole(receive), "more_body": False}
+
+        async def read() -> Any:
+            return request
+
+        async def ask() -> None:
+            await self.app(scope, read, send)
+
         async with asyncio.TaskGroup() as group:
             # ministack sleeps between two looks at the queue; a poll that is canceled there has taken nothing.
-            poll = group.create_task(self.app(scope, lambda: _next(request), send))
+            poll = group.create_task(ask())
             leaving = group.create_task(_gone(receive))
             leaving.add_done_callback(lambda _: poll.cancel())
             poll.add_done_callback(lambda _: leaving.cancel())
-
-
-async def _whole(receive: Any) -> list[Any]:
-    """The messages of a request, to its end."""
-    messages = [await receive()]
-    while messages[-1].get("more_body"):
-        messages.append(await receive())
-    return messages
-
-
-async def _next(messages: list[Any]) -> Any:
-    return messages.pop(0)
 
 
 async def _gone(receive: Any) -> None:

@@ -25,12 +25,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from localcloud.asgi import App, whole
 from localcloud.clients import ACCOUNT, arn
 from localcloud.objects import Objects
 from localcloud.script_mode import BROKEN, Container
 from localcloud.validation import violations
 
-App = Callable[[Any, Any, Any], Awaitable[None]]
 Record = dict[str, Any]
 BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
@@ -98,7 +98,7 @@ class SageMaker:
     async def _answer(self, answering: Any, receive: Any, send: Any) -> None:
         headers = [(b"x-amzn-requestid", b"local")]
         try:
-            body, kind = await answering(await _whole(receive))
+            body, kind = await answering(await whole(receive))
             status = 200
         except Refused as refused:
             body, kind, status = json.dumps(refused.body).encode(), "application/x-amz-json-1.1", refused.status
@@ -359,12 +359,3 @@ def _model_error(status: int, message: str) -> Refused:
     kind = "client" if 400 <= status < 500 else "server"
     told = f'Received {kind} error ({status}) from primary with message "{message}".'
     return Refused("ModelError", told, 424, OriginalStatusCode=status, OriginalMessage=message)
-
-
-async def _whole(receive: Any) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return bytes(body)

@@ -18,12 +18,14 @@ from __future__ import annotations
 import html
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
 from xml.etree import ElementTree
+
+from localcloud.asgi import App
 
 PREFIX = "/_website/"
 # What a website endpoint heeds of a request for an object; neither the query nor a signature.
@@ -37,7 +39,6 @@ MESSAGES = {
     "NoSuchWebsiteConfiguration": "The specified bucket does not have a website configuration",
 }
 
-App = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
